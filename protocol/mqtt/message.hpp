@@ -1,0 +1,81 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include "protocol/mqtt/packet.hpp"
+
+namespace troupe::mqtt {
+
+class message;
+using message_ptr = boost::intrusive_ptr<const message>;
+
+/// An application message on its way through the broker: immutable, shared by
+/// reference between all its receivers and threads, one allocation. Freed by
+/// the last reference, on any thread.
+class message {
+ public:
+  struct fields {
+    std::string_view topic;       // never empty, never an alias
+    std::string_view payload;
+    std::string_view properties;  // see publish_packet::properties
+    qos level = qos::at_most_once;
+    bool retain = false;
+    /// Wall clock, milliseconds since 1970, at which it expires; 0: never.
+    std::int64_t expires_at = 0;
+    /// Wall clock milliseconds at which it was received.
+    std::int64_t received_at = 0;
+    /// The session that published it, 0: the broker itself. For no-local.
+    std::uint64_t publisher = 0;
+  };
+
+  /// Copies what the views point to.
+  static message_ptr make(const fields& from);
+
+  std::string_view topic() const noexcept { return {bytes(), topic_size_}; }
+  std::string_view properties() const noexcept { return {bytes() + topic_size_, properties_size_}; }
+  std::string_view payload() const noexcept {
+    return {bytes() + topic_size_ + properties_size_, payload_size_};
+  }
+  qos level() const noexcept { return level_; }
+  bool retain() const noexcept { return retain_; }
+  std::int64_t expires_at() const noexcept { return expires_at_; }
+  std::int64_t received_at() const noexcept { return received_at_; }
+  std::uint64_t publisher() const noexcept { return publisher_; }
+  /// Bytes that it keeps in memory.
+  std::size_t footprint() const noexcept {
+    return sizeof(message) + topic_size_ + properties_size_ + payload_size_;
+  }
+  bool expired(std::int64_t now_ms) const noexcept {
+    return expires_at_ != 0 && now_ms >= expires_at_;
+  }
+  fields to_fields() const noexcept {
+    return {topic(), payload(), properties(), level_, retain_, expires_at_, received_at_, publisher_};
+  }
+
+ private:
+  explicit message(const fields& from) noexcept;
+  const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+  friend void intrusive_ptr_add_ref(const message* m) noexcept {
+    m->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(const message* m) noexcept {
+    if (m->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(m);
+  }
+  static void destroy(const message* m) noexcept;
+
+  mutable std::atomic<std::uint32_t> references_{0};
+  std::uint32_t payload_size_;
+  std::uint32_t properties_size_;
+  std::uint16_t topic_size_;
+  qos level_;
+  bool retain_;
+  std::int64_t expires_at_;
+  std::int64_t received_at_;
+  std::uint64_t publisher_;
+};
+
+}  // namespace troupe::mqtt

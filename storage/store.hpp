@@ -1,0 +1,185 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/mqtt/message.hpp"
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/session_id.hpp"
+
+namespace troupe::storage {
+
+/// Place in the one sequence of owed entries of a node, given by the writer in
+/// commit order: whoever has read the store up to n has seen every entry <= n.
+using order_no = std::uint64_t;
+
+/// A body in the log of a topic shard.
+struct log_position {
+  shard_id shard{};
+  std::uint64_t offset = 0;
+  bool operator==(const log_position&) const = default;
+};
+
+/// What one durable session is owed: a reference to a body and how to send it.
+struct owed_entry {
+  log_position body;
+  mqtt::qos level = mqtt::qos::at_least_once;
+  bool retain = false;  // the flag to send
+  /// No other session is owed this body: it goes with this entry.
+  bool sole = false;
+  std::vector<std::uint32_t> subscription_ids;
+  std::string share;  // "$share/group/filter" that chose this session, or empty
+  std::uint32_t size = 0;  // bytes of topic, properties and payload, for limits
+};
+
+struct owed_message {
+  order_no order = 0;
+  owed_entry entry;
+  mqtt::message_ptr body;
+};
+
+/// One page of a session's queue.
+struct owed_page {
+  std::vector<owed_message> messages;
+  bool end = true;       // nothing was left when the page was read
+  order_no through = 0;  // if end: every entry committed up to here was seen
+};
+
+/// A QoS 2 message on its way to a client.
+struct outgoing_record {
+  mqtt::packet_id id = 0;
+  order_no order = 0;
+  bool released = false;  // PUBREC was received; only PUBREL may be sent
+};
+
+struct session_record {
+  session_id id;
+  std::string client_id;
+  std::string username;
+  mqtt::protocol_version version = mqtt::protocol_version::v5;
+  std::uint32_t expiry = 0;          // seconds, 0xFFFFFFFF: never
+  std::int64_t disconnected_at = 0;  // wall milliseconds, 0: connected when written
+  std::optional<mqtt::will> will;    // owed if it is not withdrawn by a clean disconnect
+};
+
+struct subscription_record {
+  std::string filter;  // with "$share/..." if shared
+  mqtt::subscription_options options;
+  std::uint32_t subscription_id = 0;
+};
+
+/// The rest of a session, read when it wakes.
+struct session_contents {
+  std::vector<mqtt::packet_id> received;   // QoS 2 from the client, not yet released
+  std::vector<outgoing_record> outgoing;   // QoS 2 to the client, by id
+  std::uint64_t queued = 0;                // owed entries
+  std::uint64_t queued_bytes = 0;
+};
+
+/// Writes that become visible and durable together. Not thread-safe.
+class transaction {
+ public:
+  transaction();
+  transaction(transaction&&) noexcept;
+  transaction& operator=(transaction&&) noexcept;
+  ~transaction();
+
+  bool empty() const noexcept;
+  /// Approximate bytes that it will write.
+  std::size_t size() const noexcept;
+
+  // --- by topic shards ---
+  /// A body that `receivers` owed entries of this transaction refer to.
+  void append(log_position at, const mqtt::message& body, std::uint32_t receivers);
+  /// Owed to a durable session; the k-th call in a transaction gets the order
+  /// number commit_result::first_order + k.
+  void owe(session_id to, const owed_entry& entry);
+  void put_retained(shard_id shard, const mqtt::message& message);
+  void erase_retained(shard_id shard, std::string_view topic);
+  /// QoS 2 from a client: received, not yet released.
+  void put_received(session_id from, mqtt::packet_id id);
+
+  // --- by sessions and session shards ---
+  void erase_received(session_id from, mqtt::packet_id id);
+  void put_session(const session_record& record);
+  /// Everything of the session: record, subscriptions, queue, QoS 2 state; bodies are released.
+  void erase_session(session_id id, std::string_view client_id);
+  void put_subscription(session_id id, const subscription_record& subscription);
+  void erase_subscription(session_id id, std::string_view filter);
+  /// The entry was delivered or dropped: gone with its share of the body.
+  void settle(session_id id, order_no order, const log_position& body, bool sole);
+  /// Only the record of the QoS 2 message; settle() the entry by itself.
+  void put_outgoing(session_id id, const outgoing_record& record);
+  void erase_outgoing(session_id id, mqtt::packet_id packet);
+
+ private:
+  friend class rocks_store;
+  struct content;
+  std::unique_ptr<content> content_;
+};
+
+struct commit_result {
+  bool ok = true;
+  std::string error;  // a sentence, if not ok: nothing of the transaction was written
+  order_no first_order = 0;
+};
+
+/// Retained messages that match a filter, page by page.
+struct retained_page {
+  std::vector<mqtt::message_ptr> messages;
+  std::string next;  // cursor for the next page; empty: that was all
+};
+
+/// The durable state of one node. Asynchronous calls may come from any thread
+/// and never block; callbacks run on a thread of the store and must be short.
+/// A read sees every transaction that was given to commit() before the read was.
+class store {
+ public:
+  virtual ~store() = default;
+
+  using committed = std::function<void(const commit_result&)>;
+  /// Transactions are written in the order given (group commit).
+  virtual void commit(transaction writes, committed done) = 0;
+
+  /// Entries with order > after, at most max_count and about max_bytes of bodies.
+  virtual void read_owed(session_id id, order_no after, std::uint32_t max_count,
+                         std::uint64_t max_bytes, std::function<void(owed_page)> done) = 0;
+  virtual void read_contents(session_id id, std::function<void(session_contents)> done) = 0;
+  /// One owed entry with its body, for a QoS 2 retransmission; nothing if it is gone.
+  virtual void read_one(session_id id, order_no order,
+                        std::function<void(std::optional<owed_message>)> done) = 0;
+  /// `filter` is valid and without "$share". Expired messages are left out.
+  /// `cursor`: empty, or `next` of the page before. Pages are at most max_count messages and about 1 MiB.
+  virtual void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
+                             std::int64_t now_ms, std::function<void(retained_page)> done) = 0;
+
+  // --- at start, before any run loop; these block ---
+  virtual void each_session(shard_id shard, const std::function<void(session_record)>& visit) = 0;
+  virtual void each_subscription(
+      shard_id shard, const std::function<void(session_id, subscription_record)>& visit) = 0;
+  /// The first offset that is free in the log of a topic shard.
+  virtual std::uint64_t next_offset(shard_id shard) = 0;
+  /// The first count that no session of the shard ever had.
+  virtual std::uint64_t next_session_count(shard_id shard) = 0;
+  virtual std::uint16_t shards() const = 0;
+
+  // --- figures, any thread ---
+  struct figures {
+    std::uint64_t retained = 0;      // messages
+    std::uint64_t bodies = 0;        // estimate
+    std::uint64_t backlog_bytes = 0;  // given to commit(), not yet written
+    std::uint64_t commits = 0;       // transactions
+    std::uint64_t groups = 0;        // group commits: WAL writes
+    bool writable = true;            // false after a disk error, until it heals
+  };
+  virtual figures current() const = 0;
+
+  /// Finishes what was given, then closes. Blocks; later calls fail at once.
+  virtual void close() = 0;
+};
+
+}  // namespace troupe::storage
