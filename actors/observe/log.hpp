@@ -108,7 +108,7 @@ struct log_settings {
   /// Empty: standard error.
   std::string file;
   /// Lines that may wait to be written.
-  std::size_t queue = 8192;
+  std::size_t queue = 2048;
 };
 
 /// Begins logging for the process and sets every module to `level`. Before it

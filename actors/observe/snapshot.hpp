@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace troupe::observe {
+
+/// One run loop since its start.
+struct run_loop_figures {
+  double busy_seconds = 0;  // not waiting for events
+  double lag_seconds = 0;   // longest recent wait of a ready task
+  std::uint64_t queue = 0;  // tasks and actors that wait to run
+};
+
+/// The actors of one class.
+struct actor_figures {
+  std::string name;  // of the class: "session", "topic_shard", ...
+  std::uint64_t count = 0;
+  std::uint64_t mailbox = 0;  // messages in all their mailboxes
+  std::uint64_t deepest = 0;  // messages in the fullest one
+};
+
+struct listener_figures {
+  std::string name;
+  std::string address;  // as bound: "0.0.0.0:1883", or a path
+  std::string kind;     // "tcp", "tls", "ws", "wss", "unix"
+  std::uint64_t connections = 0;
+  std::uint64_t limit = 0;  // 0: none of its own
+};
+
+struct certificate_figures {
+  std::string name;            // of the listener that shows it
+  std::int64_t not_after = 0;  // Unix seconds
+};
+
+struct store_figures {
+  std::uint64_t commits = 0;        // transactions
+  std::uint64_t groups = 0;         // writes of the log that carried them
+  std::uint64_t backlog_bytes = 0;  // accepted, not yet written
+  bool writable = true;
+};
+
+/// What a node is at one moment; what it did is in its counters.
+struct snapshot {
+  std::string node;
+  std::string version;
+  double uptime_seconds = 0;
+
+  std::uint64_t connections = 0;          // sockets of devices, CONNECT read or not
+  std::uint64_t connections_maximum = 0;  // most at one time since start
+  std::uint64_t connections_limit = 0;    // 0: none
+  std::uint64_t sessions = 0;
+  std::uint64_t sessions_connected = 0;
+  std::uint64_t sessions_connected_maximum = 0;  // most at one time since start
+  std::uint64_t sessions_durable = 0;            // survive their connection
+  std::uint64_t sessions_passivated = 0;         // on disk alone
+  std::uint64_t subscriptions = 0;
+  std::uint64_t subscriptions_shared = 0;
+  std::uint64_t retained = 0;            // messages
+  std::uint64_t log_bodies = 0;          // message bodies kept for durable sessions
+  std::uint64_t owed_backlog_bytes = 0;  // bodies owed and not yet delivered
+  std::uint64_t queued_messages = 0;     // waiting in sessions, memory and disk
+
+  std::vector<listener_figures> listeners;
+  std::vector<run_loop_figures> run_loops;
+  std::vector<actor_figures> actors;
+  std::vector<certificate_figures> certificates;
+  store_figures store;
+};
+
+/// Gathers a snapshot. May be called on any thread; the callback is called at
+/// most once, on any thread, now or later: wait for it with a limit.
+using snapshot_source = std::function<void(std::function<void(snapshot)>)>;
+
+/// Whether the node takes devices, and if not why, one sentence per cause.
+struct readiness {
+  bool ready = false;
+  std::vector<std::string> reasons;
+};
+
+}  // namespace troupe::observe
