@@ -1,0 +1,89 @@
+#pragma once
+
+#include "protocol/mqtt/decoder.hpp"
+#include "protocol/mqtt/utf8.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace troupe::mqtt::wire {
+
+/// Takes MQTT's data types off a packet body one after the other. The first
+/// failure sticks: what is left is dropped and later reads give zeros and empty
+/// views, so that a decoder reads on and asks once.
+class reader {
+ public:
+  explicit reader(std::string_view bytes) noexcept : rest_(bytes) {}
+
+  bool ok() const noexcept { return error_.sentence == nullptr; }
+  /// Only when not ok().
+  const decode_error& error() const noexcept { return error_; }
+  bool at_end() const noexcept { return rest_.empty(); }
+  std::string_view rest() const noexcept { return rest_; }
+
+  void fail(reason_code reason, const char* sentence) noexcept {
+    if (ok()) error_ = {reason, sentence};
+    rest_ = {};
+  }
+
+  std::string_view bytes(std::size_t count) noexcept {
+    if (rest_.size() < count) {
+      fail(reason_code::malformed_packet, "the packet ends in the middle of a field");
+      return {};
+    }
+    const auto taken = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return taken;
+  }
+  std::uint8_t byte() noexcept { return static_cast<std::uint8_t>(big_endian(1)); }
+  std::uint16_t two_bytes() noexcept { return static_cast<std::uint16_t>(big_endian(2)); }
+  std::uint32_t four_bytes() noexcept { return big_endian(4); }
+
+  /// Shortest form only [MQTT-1.5.5-1].
+  std::uint32_t varint() noexcept {
+    std::uint32_t value = 0;
+    for (unsigned shift = 0; shift < 28; shift += 7) {
+      const auto next = byte();
+      value |= std::uint32_t{next & 0x7FU} << shift;
+      if (next >= 0x80) continue;
+      if (next == 0 && shift != 0) break;
+      return value;
+    }
+    fail(reason_code::malformed_packet, "a variable byte integer is not in its shortest form");
+    return 0;
+  }
+
+  std::string_view binary() noexcept { return bytes(two_bytes()); }
+  std::string_view text() noexcept {
+    const auto taken = binary();
+    if (is_valid_utf8(taken)) return taken;
+    fail(reason_code::malformed_packet, "a string is not valid UTF-8 or holds a null character");
+    return {};
+  }
+
+  /// Zero is no packet identifier [MQTT-2.2.1-3].
+  std::uint16_t identifier() noexcept {
+    const auto id = two_bytes();
+    if (id == 0) fail(reason_code::protocol_error, "the packet identifier is zero");
+    return id;
+  }
+
+  void expect_end() noexcept {
+    if (!rest_.empty()) {
+      fail(reason_code::malformed_packet, "bytes are left over at the end of the packet");
+    }
+  }
+
+ private:
+  std::uint32_t big_endian(std::size_t count) noexcept {
+    std::uint32_t value = 0;
+    for (const char c : bytes(count)) value = (value << 8) | static_cast<std::uint8_t>(c);
+    return value;
+  }
+
+  std::string_view rest_;
+  decode_error error_{reason_code::success, nullptr};
+};
+
+}  // namespace troupe::mqtt::wire
