@@ -1,0 +1,202 @@
+#include "storage/database.hpp"
+
+#include <algorithm>
+
+#include "storage/database_options.hpp"
+#include "storage/meta_keys.hpp"
+#include "storage/record_codec.hpp"
+
+#include <rocksdb/env.h>
+
+namespace troupe::storage {
+namespace {
+
+constexpr std::array<std::string_view, family_count> family_names = {
+    "default", "log", "log_refs", "queue", "sessions", "subscriptions", "qos2", "retained"};
+
+std::string damaged(const std::string& directory, const std::string& detail) {
+  return "The store in " + directory + " is damaged: " + detail +
+         ". Nothing was changed: restore the directory from a backup, or move it away to start "
+         "with an empty store.";
+}
+
+std::string newer(const std::string& directory, const std::string& what) {
+  return "The store in " + directory + " was written by a newer version of Troupe (" + what +
+         "). Start that version, or name another data directory.";
+}
+
+std::string open_error(const std::string& directory, const rocksdb::Status& status) {
+  const auto detail = status.ToString();
+  if (status.IsIOError() && (detail.find("lock") != std::string::npos ||
+                             detail.find("LOCK") != std::string::npos)) {
+    return "The data directory " + directory +
+           " is in use by another process (it holds the file LOCK). Stop that process, or give "
+           "this node a data directory of its own.";
+  }
+  if (status.IsCorruption() || status.IsInvalidArgument() || status.IsNotSupported()) {
+    return damaged(directory, detail);
+  }
+  return "The store in " + directory + " cannot be opened: " + detail +
+         ". Check that the directory exists, that this user may write there and that the disk "
+         "has room.";
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+/// RocksDB would make a new database over the remains of one whose CURRENT is gone.
+std::string check_remains(rocksdb::Env& env, const std::string& directory, bool& exists) {
+  exists = env.FileExists(directory + "/CURRENT").ok();
+  if (exists) return {};
+  std::vector<std::string> files;
+  if (!env.GetChildren(directory, &files).ok()) return {};
+  for (const auto& file : files) {
+    if (file.rfind("MANIFEST-", 0) == 0 || ends_with(file, ".sst")) {
+      return damaged(directory, "the file CURRENT is missing beside " + file);
+    }
+  }
+  return {};
+}
+
+std::string check_families(const rocksdb::DBOptions& options, const std::string& directory) {
+  std::vector<std::string> found;
+  const auto status = rocksdb::DB::ListColumnFamilies(options, directory, &found);
+  if (!status.ok()) return open_error(directory, status);
+  for (const auto& name : found) {
+    if (std::find(family_names.begin(), family_names.end(), name) == family_names.end()) {
+      return newer(directory, "unknown column family '" + name + "'");
+    }
+  }
+  return {};
+}
+
+void sync_directory(rocksdb::Env& env, const std::string& path) {
+  std::unique_ptr<rocksdb::Directory> directory;
+  if (env.NewDirectory(path, &directory).ok() && directory) (void)directory->Fsync();
+}
+
+std::string parent_of(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const auto slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+database::opened database::open(const store_options& options) {
+  auto& env = options.env ? *options.env : *rocksdb::Env::Default();
+  const auto& directory = options.directory;
+  if (options.shards == 0) return {nullptr, "A store needs at least one shard."};
+  if (const auto made = env.CreateDirIfMissing(directory); !made.ok()) {
+    return {nullptr, open_error(directory, made)};
+  }
+  auto db_options = make_database_options(options, env);
+  bool exists = false;
+  if (auto error = check_remains(env, directory, exists); !error.empty()) return {nullptr, error};
+  if (exists) {
+    if (auto error = check_families(db_options, directory); !error.empty()) return {nullptr, error};
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  const auto cache = make_block_cache(options);
+  for (std::size_t i = 0; i < family_count; ++i) {
+    descriptors.emplace_back(std::string(family_names[i]),
+                             make_family_options(static_cast<family>(i), cache));
+  }
+  std::unique_ptr<database> made(new database);
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const auto status =
+      rocksdb::DB::Open(db_options, directory, descriptors, &handles, &made->db_);
+  if (!status.ok()) return {nullptr, open_error(directory, status)};
+  std::copy(handles.begin(), handles.end(), made->handles_.begin());
+  if (!exists) {
+    sync_directory(env, directory);
+    sync_directory(env, parent_of(directory));
+  }
+  if (auto error = made->check_directory_record(options); !error.empty()) return {nullptr, error};
+  return {std::move(made), {}};
+}
+
+std::string database::check_directory_record(const store_options& options) {
+  rocksdb::PinnableSlice value;
+  const auto status = get(family::meta, meta::directory, value);
+  if (status.IsNotFound()) {
+    if (holds_data()) return damaged(options.directory, "its directory record is missing");
+    std::string bytes;
+    record::encode_directory(options.shards, bytes);
+    rocksdb::WriteOptions write;
+    write.sync = true;
+    const auto written = db_->Put(write, handle(family::meta), slice(meta::directory), bytes);
+    return written.ok() ? std::string{} : open_error(options.directory, written);
+  }
+  if (!status.ok()) return open_error(options.directory, status);
+  const auto found = record::decode_directory(view(value));
+  if (!found) return damaged(options.directory, "its directory record cannot be read");
+  if (found->version > record::layout_version) {
+    return newer(options.directory, "layout " + std::to_string(found->version) +
+                                        ", this program knows layout " +
+                                        std::to_string(record::layout_version));
+  }
+  if (found->shards != options.shards) {
+    return "The store in " + options.directory + " was made with " +
+           std::to_string(found->shards) + " shards, but " + std::to_string(options.shards) +
+           " are configured. Set the number back to " + std::to_string(found->shards) +
+           ", or name another data directory: the number is fixed when the directory is made.";
+  }
+  return {};
+}
+
+bool database::holds_data() const {
+  for (std::size_t i = 0; i < family_count; ++i) {
+    if (range(*this, static_cast<family>(i), {}, {}).valid()) return true;
+  }
+  return false;
+}
+
+database::~database() { close(); }
+
+void database::close() {
+  if (!db_) return;
+  for (auto*& handle : handles_) {
+    if (handle) (void)db_->DestroyColumnFamilyHandle(handle);
+    handle = nullptr;
+  }
+  (void)db_->Close();
+  delete db_;
+  db_ = nullptr;
+}
+
+rocksdb::Status database::get(family which, std::string_view key,
+                              rocksdb::PinnableSlice& value) const {
+  value.Reset();
+  return db_->Get(rocksdb::ReadOptions(), handle(which), slice(key), &value);
+}
+
+database::range::range(const database& from, family which, std::string_view lower,
+                       std::string_view upper, const rocksdb::Snapshot* snapshot)
+    : upper_(upper), upper_slice_(upper_) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
+  iterator_.reset(from.db().NewIterator(options, from.handle(which)));
+  if (lower.empty()) {
+    iterator_->SeekToFirst();
+  } else {
+    iterator_->Seek(slice(lower));
+  }
+}
+
+std::string after_prefix(std::string_view prefix) {
+  std::string key(prefix);
+  while (!key.empty()) {
+    if (static_cast<unsigned char>(key.back()) != 0xFF) {
+      key.back() = static_cast<char>(static_cast<unsigned char>(key.back()) + 1);
+      return key;
+    }
+    key.pop_back();
+  }
+  return key;
+}
+
+}  // namespace troupe::storage

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/store_options.hpp"
+
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
+namespace troupe::storage {
+
+/// Column families. `meta` is RocksDB's "default".
+enum class family : std::uint8_t {
+  meta,           // directory record, high-water marks, erased sessions
+  log,            // bodies: shard, offset
+  log_refs,       // bodies with several receivers: how many are left
+  queue,          // owed entries: session, order
+  sessions,       // session
+  subscriptions,  // session, filter
+  qos2,           // session, direction, packet id
+  retained,       // shard, topic
+};
+inline constexpr std::size_t family_count = 8;
+
+inline rocksdb::Slice slice(std::string_view from) noexcept { return {from.data(), from.size()}; }
+inline std::string_view view(const rocksdb::Slice& from) noexcept {
+  return {from.data(), from.size()};
+}
+
+/// An open RocksDB with its column families. Thread-safe as RocksDB is.
+class database {
+ public:
+  struct opened;
+
+  /// Opens or makes the database of a data directory. Blocks. Refuses, with a
+  /// sentence that names the directory and the way out: a directory in use,
+  /// damaged, of another number of shards, or written by a newer version.
+  static opened open(const store_options& options);
+
+  ~database();
+  database(const database&) = delete;
+  database& operator=(const database&) = delete;
+
+  rocksdb::DB& db() const noexcept { return *db_; }
+  rocksdb::ColumnFamilyHandle* handle(family which) const noexcept {
+    return handles_[static_cast<std::size_t>(which)];
+  }
+  rocksdb::Status get(family which, std::string_view key, rocksdb::PinnableSlice& value) const;
+  /// Keys in [lower, upper) of a column family.
+  class range;
+  /// Writes what is in memory to tables (a clean close) and closes.
+  void close();
+
+ private:
+  database() = default;
+  std::string check_directory_record(const store_options& options);
+  bool holds_data() const;
+
+  rocksdb::DB* db_ = nullptr;
+  std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
+};
+
+struct database::opened {
+  std::unique_ptr<database> value;  // null: see error
+  std::string error;
+};
+
+/// Iterator over the keys in [lower, upper), at the first one when made. Sees
+/// the database as it was then (or as of `snapshot`).
+class database::range {
+ public:
+  range(const database& from, family which, std::string_view lower, std::string_view upper,
+        const rocksdb::Snapshot* snapshot = nullptr);
+  range(const range&) = delete;
+  range& operator=(const range&) = delete;
+
+  bool valid() const { return iterator_->Valid(); }
+  void next() { iterator_->Next(); }
+  void seek(std::string_view key) { iterator_->Seek(slice(key)); }
+  std::string_view key() const { return view(iterator_->key()); }
+  std::string_view value() const { return view(iterator_->value()); }
+  rocksdb::Status status() const { return iterator_->status(); }
+
+ private:
+  std::string upper_;
+  rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+/// The key after all keys that begin with `prefix`; empty if there is none.
+std::string after_prefix(std::string_view prefix);
+
+}  // namespace troupe::storage

@@ -1,0 +1,99 @@
+#include "storage/database_options.hpp"
+
+#include <algorithm>
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/table_properties_collectors.h>
+
+namespace troupe::storage {
+namespace {
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20;
+
+rocksdb::CompressionType best_compression() {
+  const auto supported = rocksdb::GetSupportedCompressions();
+  const auto has = [&](rocksdb::CompressionType type) {
+    return std::find(supported.begin(), supported.end(), type) != supported.end();
+  };
+  if (has(rocksdb::kLZ4Compression)) return rocksdb::kLZ4Compression;
+  if (has(rocksdb::kSnappyCompression)) return rocksdb::kSnappyCompression;
+  return rocksdb::kNoCompression;
+}
+
+}  // namespace
+
+rocksdb::DBOptions make_database_options(const store_options& options, rocksdb::Env& env) {
+  rocksdb::DBOptions db;
+  db.env = &env;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.paranoid_checks = true;
+  // A power cut may leave any tail of the log: what is readable before it is
+  // kept, and a broker that then refused to start would help nobody.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.max_background_jobs = 2;
+  db.max_open_files = 256;
+  db.db_write_buffer_size = 48 * mebibyte;
+  db.max_total_wal_size = 96 * mebibyte;
+  db.wal_bytes_per_sync = mebibyte;
+  db.bytes_per_sync = mebibyte;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  db.skip_stats_update_on_db_open = true;
+  db.max_log_file_size = mebibyte;
+  db.keep_log_file_num = 3;
+  db.max_manifest_file_size = 16 * mebibyte;
+  // One writer thread: nothing to coordinate.
+  db.allow_concurrent_memtable_write = false;
+  db.enable_write_thread_adaptive_yield = false;
+  db.enable_thread_tracking = false;
+  (void)options;
+  return db;
+}
+
+std::shared_ptr<rocksdb::Cache> make_block_cache(const store_options& options) {
+  rocksdb::LRUCacheOptions cache;
+  cache.capacity = std::max<std::uint64_t>(options.cache_bytes, mebibyte);
+  cache.num_shard_bits = 2;
+  cache.high_pri_pool_ratio = 0.5;
+  return rocksdb::NewLRUCache(cache);
+}
+
+rocksdb::ColumnFamilyOptions make_family_options(family which,
+                                                 const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  // Index and filter live in the cache, in parts: memory does not grow with
+  // what is stored.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_top_level_index_and_filter = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = 4096;
+  table.block_size = std::size_t{8} << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions family_options;
+  family_options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family_options.compression = best_compression();
+  family_options.level_compaction_dynamic_level_bytes = true;
+  const bool hot = which == family::log || which == family::queue || which == family::log_refs;
+  family_options.write_buffer_size = (hot ? 16 : 4) * mebibyte;
+  family_options.arena_block_size = std::size_t{64} << 10;
+  family_options.max_write_buffer_number = 3;
+  family_options.target_file_size_base = 16 * mebibyte;
+  family_options.max_bytes_for_level_base = 64 * mebibyte;
+  if (hot) {
+    // A queue that is read and settled leaves a trail of deletions, which the
+    // next reader would have to walk over.
+    family_options.table_properties_collector_factories.push_back(
+        rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
+  }
+  return family_options;
+}
+
+}  // namespace troupe::storage

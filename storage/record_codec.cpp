@@ -1,0 +1,208 @@
+#include "storage/record_codec.hpp"
+
+#include "protocol/schema/stored.pb.h"
+
+namespace troupe::storage::record {
+namespace {
+
+template <class Record>
+void append_record(Record& record, std::string& out) {
+  record.set_version(layout_version);
+  record.AppendToString(&out);
+}
+
+template <class Record>
+bool parse(std::string_view bytes, Record& record) {
+  return record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+         record.version() >= 1 && record.version() <= layout_version;
+}
+
+std::string text(std::string_view from) { return std::string(from); }
+
+bool valid_qos(std::uint32_t level) { return level <= 2; }
+
+}  // namespace
+
+void encode(const mqtt::message& from, std::string& out) {
+  stored::message_record record;
+  record.set_topic(text(from.topic()));
+  record.set_payload(text(from.payload()));
+  if (!from.properties().empty()) record.set_properties(text(from.properties()));
+  record.set_level(static_cast<std::uint32_t>(from.level()));
+  record.set_retain(from.retain());
+  record.set_expires_at(from.expires_at());
+  record.set_received_at(from.received_at());
+  record.set_publisher(from.publisher());
+  append_record(record, out);
+}
+
+void encode(const owed_entry& from, std::string& out) {
+  stored::owed_record record;
+  record.set_shard(number(from.body.shard));
+  record.set_offset(from.body.offset);
+  record.set_level(static_cast<std::uint32_t>(from.level));
+  record.set_retain(from.retain);
+  record.set_sole(from.sole);
+  for (const auto id : from.subscription_ids) record.add_subscription_ids(id);
+  if (!from.share.empty()) record.set_share(from.share);
+  record.set_size(from.size);
+  append_record(record, out);
+}
+
+void encode(const session_record& from, std::string& out) {
+  stored::session_state record;
+  record.set_client_id(from.client_id);
+  record.set_username(from.username);
+  record.set_protocol(static_cast<std::uint32_t>(from.version));
+  record.set_expiry(from.expiry);
+  record.set_disconnected_at(from.disconnected_at);
+  if (from.will) {
+    auto& will = *record.mutable_will();
+    will.set_topic(from.will->topic);
+    will.set_payload(from.will->payload);
+    will.set_level(static_cast<std::uint32_t>(from.will->level));
+    will.set_retain(from.will->retain);
+    will.set_delay(from.will->delay);
+    if (from.will->expiry) will.set_expiry(*from.will->expiry);
+    will.set_properties(from.will->properties);
+  }
+  append_record(record, out);
+}
+
+void encode(const subscription_record& from, std::string& out) {
+  stored::subscription_state record;
+  record.set_maximum_qos(static_cast<std::uint32_t>(from.options.maximum_qos));
+  record.set_no_local(from.options.no_local);
+  record.set_retain_as_published(from.options.retain_as_published);
+  record.set_retain_handling(static_cast<std::uint32_t>(from.options.retain));
+  record.set_subscription_id(from.subscription_id);
+  append_record(record, out);
+}
+
+void encode(const outgoing_record& from, std::string& out) {
+  stored::outgoing_state record;
+  record.set_order(from.order);
+  record.set_released(from.released);
+  append_record(record, out);
+}
+
+void encode_received(std::string& out) {
+  stored::received_state record;
+  append_record(record, out);
+}
+
+void encode_number(std::uint64_t value, std::string& out) {
+  stored::number_record record;
+  record.set_value(value);
+  append_record(record, out);
+}
+
+void encode_directory(std::uint16_t shards, std::string& out) {
+  stored::directory_record record;
+  record.set_shards(shards);
+  append_record(record, out);
+}
+
+mqtt::message_ptr decode_message(std::string_view bytes) {
+  stored::message_record record;
+  if (!parse(bytes, record) || record.topic().empty() || record.topic().size() > 65535 ||
+      record.properties().size() > UINT32_MAX || !valid_qos(record.level())) {
+    return nullptr;
+  }
+  mqtt::message::fields fields;
+  fields.topic = record.topic();
+  fields.payload = record.payload();
+  fields.properties = record.properties();
+  fields.level = static_cast<mqtt::qos>(record.level());
+  fields.retain = record.retain();
+  fields.expires_at = record.expires_at();
+  fields.received_at = record.received_at();
+  fields.publisher = record.publisher();
+  return mqtt::message::make(fields);
+}
+
+std::optional<std::int64_t> decode_expiry(std::string_view bytes) {
+  stored::message_record record;
+  if (!parse(bytes, record)) return std::nullopt;
+  return record.expires_at();
+}
+
+std::optional<owed_entry> decode_owed(std::string_view bytes) {
+  stored::owed_record record;
+  if (!parse(bytes, record) || record.shard() > UINT16_MAX || !valid_qos(record.level())) {
+    return std::nullopt;
+  }
+  owed_entry entry;
+  entry.body = {static_cast<shard_id>(record.shard()), record.offset()};
+  entry.level = static_cast<mqtt::qos>(record.level());
+  entry.retain = record.retain();
+  entry.sole = record.sole();
+  entry.subscription_ids.assign(record.subscription_ids().begin(), record.subscription_ids().end());
+  entry.share = record.share();
+  entry.size = record.size();
+  return entry;
+}
+
+std::optional<session_record> decode_session(session_id id, std::string_view bytes) {
+  stored::session_state record;
+  if (!parse(bytes, record) || record.protocol() < 3 || record.protocol() > 5) return std::nullopt;
+  session_record session;
+  session.id = id;
+  session.client_id = record.client_id();
+  session.username = record.username();
+  session.version = static_cast<mqtt::protocol_version>(record.protocol());
+  session.expiry = record.expiry();
+  session.disconnected_at = record.disconnected_at();
+  if (record.has_will()) {
+    const auto& from = record.will();
+    if (!valid_qos(from.level())) return std::nullopt;
+    auto& will = session.will.emplace();
+    will.topic = from.topic();
+    will.payload = from.payload();
+    will.level = static_cast<mqtt::qos>(from.level());
+    will.retain = from.retain();
+    will.delay = from.delay();
+    if (from.has_expiry()) will.expiry = from.expiry();
+    will.properties = from.properties();
+  }
+  return session;
+}
+
+std::optional<subscription_record> decode_subscription(std::string_view filter,
+                                                       std::string_view bytes) {
+  stored::subscription_state record;
+  if (!parse(bytes, record) || !valid_qos(record.maximum_qos()) || record.retain_handling() > 2) {
+    return std::nullopt;
+  }
+  subscription_record subscription;
+  subscription.filter = filter;
+  subscription.options.maximum_qos = static_cast<mqtt::qos>(record.maximum_qos());
+  subscription.options.no_local = record.no_local();
+  subscription.options.retain_as_published = record.retain_as_published();
+  subscription.options.retain = static_cast<mqtt::retain_handling>(record.retain_handling());
+  subscription.subscription_id = record.subscription_id();
+  return subscription;
+}
+
+std::optional<outgoing_record> decode_outgoing(mqtt::packet_id id, std::string_view bytes) {
+  stored::outgoing_state record;
+  if (!parse(bytes, record)) return std::nullopt;
+  return outgoing_record{id, record.order(), record.released()};
+}
+
+std::optional<std::uint64_t> decode_number(std::string_view bytes) {
+  stored::number_record record;
+  if (!parse(bytes, record)) return std::nullopt;
+  return record.value();
+}
+
+std::optional<directory> decode_directory(std::string_view bytes) {
+  stored::directory_record record;
+  if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      record.version() == 0 || record.shards() == 0 || record.shards() > UINT16_MAX) {
+    return std::nullopt;
+  }
+  return directory{record.version(), static_cast<std::uint16_t>(record.shards())};
+}
+
+}  // namespace troupe::storage::record

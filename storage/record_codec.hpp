@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/store.hpp"
+
+/// Values of the store and their records (protocol/schema/stored.proto). A
+/// decoder gives nothing for bytes that are damaged or of a newer layout.
+namespace troupe::storage::record {
+
+/// Newest layout that this program reads and the one that it writes.
+inline constexpr std::uint32_t layout_version = 1;
+
+/// Appends the record to `out`.
+void encode(const mqtt::message& from, std::string& out);
+void encode(const owed_entry& from, std::string& out);
+void encode(const session_record& from, std::string& out);
+void encode(const subscription_record& from, std::string& out);
+void encode(const outgoing_record& from, std::string& out);
+void encode_received(std::string& out);
+void encode_number(std::uint64_t value, std::string& out);
+void encode_directory(std::uint16_t shards, std::string& out);
+
+mqtt::message_ptr decode_message(std::string_view bytes);
+/// Expiry alone, without a copy of the message: 0 never, nothing if damaged.
+std::optional<std::int64_t> decode_expiry(std::string_view bytes);
+std::optional<owed_entry> decode_owed(std::string_view bytes);
+std::optional<session_record> decode_session(session_id id, std::string_view bytes);
+std::optional<subscription_record> decode_subscription(std::string_view filter,
+                                                       std::string_view bytes);
+std::optional<outgoing_record> decode_outgoing(mqtt::packet_id id, std::string_view bytes);
+std::optional<std::uint64_t> decode_number(std::string_view bytes);
+
+struct directory {
+  std::uint32_t version = 0;
+  std::uint16_t shards = 0;
+};
+/// Of any version, so that a newer one can be named; nothing if damaged.
+std::optional<directory> decode_directory(std::string_view bytes);
+
+}  // namespace troupe::storage::record

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "storage/store.hpp"
+
+/// Keys of the store: numbers big-endian, the shard always first (the upper
+/// bits of a session id are its shard), so that a shard is one range in every
+/// column family and a queue lies in commit order.
+namespace troupe::storage::keys {
+
+/// A key of fixed size, on the stack.
+template <std::size_t Size>
+struct fixed_key {
+  std::array<char, Size> bytes{};
+  std::string_view view() const noexcept { return {bytes.data(), Size}; }
+};
+
+namespace detail {
+template <class Number>
+constexpr void put(char* out, Number value, std::size_t size) noexcept {
+  for (std::size_t i = size; i-- > 0;) {
+    out[i] = static_cast<char>(value & 0xFF);
+    value = static_cast<Number>(value >> 8);
+  }
+}
+constexpr std::uint64_t get(const char* in, std::size_t size) noexcept {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < size; ++i) value = (value << 8) | static_cast<unsigned char>(in[i]);
+  return value;
+}
+}  // namespace detail
+
+inline fixed_key<10> body(std::uint16_t shard, std::uint64_t offset) noexcept {
+  fixed_key<10> key;
+  detail::put(key.bytes.data(), std::uint64_t{shard}, 2);
+  detail::put(key.bytes.data() + 2, offset, 8);
+  return key;
+}
+
+inline fixed_key<8> session(session_id id) noexcept {
+  fixed_key<8> key;
+  detail::put(key.bytes.data(), id.value, 8);
+  return key;
+}
+
+inline fixed_key<16> owed(session_id id, order_no order) noexcept {
+  fixed_key<16> key;
+  detail::put(key.bytes.data(), id.value, 8);
+  detail::put(key.bytes.data() + 8, order, 8);
+  return key;
+}
+
+inline fixed_key<2> shard(std::uint16_t number) noexcept {
+  fixed_key<2> key;
+  detail::put(key.bytes.data(), std::uint64_t{number}, 2);
+  return key;
+}
+
+enum class direction : char { outgoing = 'o', received = 'r' };
+
+inline fixed_key<11> qos2(session_id id, direction which, mqtt::packet_id packet) noexcept {
+  fixed_key<11> key;
+  detail::put(key.bytes.data(), id.value, 8);
+  key.bytes[8] = static_cast<char>(which);
+  detail::put(key.bytes.data() + 9, std::uint64_t{packet}, 2);
+  return key;
+}
+
+/// Number at `at` of a key; the key must be long enough.
+inline std::uint64_t number_at(std::string_view key, std::size_t at, std::size_t size) noexcept {
+  return detail::get(key.data() + at, size);
+}
+
+/// The session that a key begins with, if it is long enough.
+inline std::optional<session_id> session_of(std::string_view key) noexcept {
+  if (key.size() < 8) return std::nullopt;
+  return session_id{number_at(key, 0, 8)};
+}
+
+}  // namespace troupe::storage::keys
