@@ -8,8 +8,8 @@ namespace troupe::net {
 
 /// Who is at the other end, known once the handshakes are done.
 struct peer_info {
-  std::string address;              // "192.0.2.1:40000", "[::1]:40000" or "unix"
-  bool loopback = false;            // loopback address or Unix socket
+  std::string address;    // "192.0.2.1:40000", "[::1]:40000" or "unix"
+  bool loopback = false;  // loopback address or Unix socket
   bool tls = false;
   bool websocket = false;
   std::string certificate_name;     // common name of the verified client certificate, or empty

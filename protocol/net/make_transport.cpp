@@ -1,0 +1,17 @@
+#include "protocol/net/make_transport.hpp"
+
+#include "protocol/net/socket_transport.hpp"
+
+#include <utility>
+
+namespace troupe::net {
+
+std::unique_ptr<transport> make_transport(const loop_context& loop, int fd, std::string address,
+                                          bool loopback, const transport_options& options) {
+  peer_info peer;
+  peer.address = std::move(address);
+  peer.loopback = loopback;
+  return std::make_unique<socket_transport>(loop, fd, std::move(peer), options.max_output_bytes);
+}
+
+}  // namespace troupe::net
