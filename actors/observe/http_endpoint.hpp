@@ -1,0 +1,54 @@
+#pragma once
+
+#include "actors/observe/http_router.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace troupe::observe {
+
+struct http_settings {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 18083;  // 0: the kernel chooses
+  /// Secret that `Authorization: Bearer` must show; empty: none, which only a
+  /// loopback address may have.
+  std::string token;
+  std::size_t max_connections = 100;
+  std::uint32_t header_limit = 8 * 1024;  // bytes
+  std::uint64_t body_limit = 64 * 1024;   // bytes
+  /// For each of: reading one request, answering it, writing the answer.
+  std::uint32_t timeout_ms = 10'000;
+};
+
+/// HTTP/1.1 for probes, Prometheus and people. All on one io_context, which
+/// one thread runs; not thread-safe, except that handlers reply from anywhere.
+/// The io_context outlives every reply that a handler may still give.
+class http_endpoint {
+ public:
+  http_endpoint(boost::asio::io_context& loop, http_settings settings, http_router routes);
+  /// Stops. Pending handlers may still run: they find nothing to do.
+  ~http_endpoint();
+  http_endpoint(const http_endpoint&) = delete;
+  http_endpoint& operator=(const http_endpoint&) = delete;
+
+  /// Binds and accepts. Returns what is wrong, as a sentence, or nothing.
+  std::string start();
+  /// Closes the listener and every connection. On the loop's thread.
+  void stop();
+
+  /// As bound; 0 before start().
+  std::uint16_t port() const noexcept;
+  std::size_t connections() const noexcept;
+
+ private:
+  class server;
+  std::shared_ptr<server> server_;
+};
+
+}  // namespace troupe::observe
