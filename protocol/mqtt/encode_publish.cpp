@@ -124,17 +124,17 @@ void encode_publish(std::string& out, const message& from, const publish_form& f
   append_publish(out, content, form, version, sizes_of(content, form, version));
 }
 
-bool encode(std::string& out, const publish_packet& packet, protocol_version version,
+bool encode(std::string& out, const publish_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size) {
-  const publish_content content{packet.topic, packet.properties, packet.payload};
+  const publish_content content{from.topic, from.properties, from.payload};
   publish_form form;
-  form.id = packet.id;
-  form.level = packet.level;
-  form.retain = packet.retain;
-  form.dup = packet.dup;
-  form.topic_alias = packet.topic_alias;
-  form.expiry = packet.expiry;
-  form.subscription_ids = packet.subscription_ids;
+  form.id = from.id;
+  form.level = from.level;
+  form.retain = from.retain;
+  form.dup = from.dup;
+  form.topic_alias = from.topic_alias;
+  form.expiry = from.expiry;
+  form.subscription_ids = from.subscription_ids;
   const auto sizes = sizes_of(content, form, version);
   if (content.topic.size() > 0xFFFF || sizes.remaining > largest_varint) return false;
   if (maximum_packet_size != 0 && sizes.packet > maximum_packet_size) return false;

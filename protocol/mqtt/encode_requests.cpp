@@ -7,40 +7,40 @@ using namespace wire;
 
 namespace {
 
-std::uint8_t connect_flags(const connect_packet& packet) noexcept {
-  unsigned bits = packet.clean_start ? 0x02U : 0U;
-  if (packet.will) {
-    bits |= 0x04U | (static_cast<unsigned>(packet.will->level) << 3);
-    if (packet.will->retain) bits |= 0x20U;
+std::uint8_t connect_flags(const connect_packet& from) noexcept {
+  unsigned bits = from.clean_start ? 0x02U : 0U;
+  if (from.will) {
+    bits |= 0x04U | (static_cast<unsigned>(from.will->level) << 3);
+    if (from.will->retain) bits |= 0x20U;
   }
-  if (packet.password) bits |= 0x40U;
-  if (packet.username) bits |= 0x80U;
+  if (from.password) bits |= 0x40U;
+  if (from.username) bits |= 0x80U;
   return static_cast<std::uint8_t>(bits);
 }
 
-void put_connect_properties(writer& body, const connect_packet& packet) {
+void put_connect_properties(writer& body, const connect_packet& from) {
   writer properties;
-  if (packet.session_expiry != 0) {
-    properties.four_bytes(property_id::session_expiry, packet.session_expiry);
+  if (from.session_expiry != 0) {
+    properties.four_bytes(property_id::session_expiry, from.session_expiry);
   }
-  if (packet.receive_maximum != 65535) {
-    properties.two_bytes(property_id::receive_maximum, packet.receive_maximum);
+  if (from.receive_maximum != 65535) {
+    properties.two_bytes(property_id::receive_maximum, from.receive_maximum);
   }
-  if (packet.maximum_packet_size != 0) {
-    properties.four_bytes(property_id::maximum_packet_size, packet.maximum_packet_size);
+  if (from.maximum_packet_size != 0) {
+    properties.four_bytes(property_id::maximum_packet_size, from.maximum_packet_size);
   }
-  if (packet.topic_alias_maximum != 0) {
-    properties.two_bytes(property_id::topic_alias_maximum, packet.topic_alias_maximum);
+  if (from.topic_alias_maximum != 0) {
+    properties.two_bytes(property_id::topic_alias_maximum, from.topic_alias_maximum);
   }
-  if (packet.request_response_information) {
+  if (from.request_response_information) {
     properties.flag(property_id::request_response_information, true);
   }
-  if (!packet.request_problem_information) {
+  if (!from.request_problem_information) {
     properties.flag(property_id::request_problem_information, false);
   }
-  properties.text_if(property_id::authentication_method, packet.authentication_method);
-  properties.text_if(property_id::authentication_data, packet.authentication_data);
-  properties.users(packet.users);
+  properties.text_if(property_id::authentication_method, from.authentication_method);
+  properties.text_if(property_id::authentication_data, from.authentication_data);
+  properties.users(from.users);
   body.block(properties);
 }
 
@@ -58,38 +58,38 @@ void put_will(writer& body, const will& from, bool v5) {
 
 }  // namespace
 
-bool encode(std::string& out, const connect_packet& packet, protocol_version,
+bool encode(std::string& out, const connect_packet& from, protocol_version,
             std::uint32_t maximum_packet_size) {
-  const bool v5 = packet.version == protocol_version::v5;
+  const bool v5 = from.version == protocol_version::v5;
   // [MQTT-3.1.2-22] of 3.1.1
-  if (!v5 && packet.password && !packet.username) return false;
+  if (!v5 && from.password && !from.username) return false;
   writer body;
-  body.text(packet.version == protocol_version::v3_1 ? "MQIsdp" : "MQTT");
-  body.byte(static_cast<std::uint8_t>(packet.version));
-  body.byte(connect_flags(packet));
-  body.two_bytes(packet.keep_alive);
-  if (v5) put_connect_properties(body, packet);
-  body.text(packet.client_id);
-  if (packet.will) put_will(body, *packet.will, v5);
-  if (packet.username) body.text(*packet.username);
-  if (packet.password) body.text(*packet.password);
+  body.text(from.version == protocol_version::v3_1 ? "MQIsdp" : "MQTT");
+  body.byte(static_cast<std::uint8_t>(from.version));
+  body.byte(connect_flags(from));
+  body.two_bytes(from.keep_alive);
+  if (v5) put_connect_properties(body, from);
+  body.text(from.client_id);
+  if (from.will) put_will(body, *from.will, v5);
+  if (from.username) body.text(*from.username);
+  if (from.password) body.text(*from.password);
   return append_packet(out, 0x10, body, maximum_packet_size);
 }
 
-bool encode(std::string& out, const subscribe_packet& packet, protocol_version version,
+bool encode(std::string& out, const subscribe_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size) {
   const bool v5 = version == protocol_version::v5;
   writer body;
-  body.two_bytes(packet.id);
+  body.two_bytes(from.id);
   if (v5) {
     writer properties;
-    if (packet.subscription_id != 0) {
-      properties.varint(property_id::subscription_id, packet.subscription_id);
+    if (from.subscription_id != 0) {
+      properties.varint(property_id::subscription_id, from.subscription_id);
     }
-    properties.users(packet.users);
+    properties.users(from.users);
     body.block(properties);
   }
-  for (const auto& [filter, options] : packet.entries) {
+  for (const auto& [filter, options] : from.entries) {
     auto bits = static_cast<unsigned>(options.maximum_qos);
     if (v5) {
       bits |= static_cast<unsigned>(options.retain) << 4;
@@ -102,23 +102,23 @@ bool encode(std::string& out, const subscribe_packet& packet, protocol_version v
   return append_packet(out, 0x82, body, maximum_packet_size);
 }
 
-bool encode(std::string& out, const unsubscribe_packet& packet, protocol_version version,
+bool encode(std::string& out, const unsubscribe_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size) {
   writer body;
-  body.two_bytes(packet.id);
+  body.two_bytes(from.id);
   if (version == protocol_version::v5) {
     writer properties;
-    properties.users(packet.users);
+    properties.users(from.users);
     body.block(properties);
   }
-  for (const auto& filter : packet.filters) body.text(filter);
+  for (const auto& filter : from.filters) body.text(filter);
   return append_packet(out, 0xA2, body, maximum_packet_size);
 }
 
-bool encode(std::string& out, const packet& packet, protocol_version version,
+bool encode(std::string& out, const packet& from, protocol_version version,
             std::uint32_t maximum_packet_size) {
   return std::visit(
-      [&](const auto& held) { return encode(out, held, version, maximum_packet_size); }, packet);
+      [&](const auto& held) { return encode(out, held, version, maximum_packet_size); }, from);
 }
 
 }  // namespace troupe::mqtt

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/message.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -19,35 +19,35 @@ namespace troupe::mqtt {
 // `out` is then as it was. Reason string and user properties of an answer are
 // left out rather than let it fail [MQTT-3.2.2-19, 3.2.2-20 and others like them].
 
-bool encode(std::string& out, const connect_packet& packet, protocol_version version,
+bool encode(std::string& out, const connect_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// Version 3 gets the nearest of its codes 1..5, and 3.1 no session-present flag.
-bool encode(std::string& out, const connack_packet& packet, protocol_version version,
+bool encode(std::string& out, const connack_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
-bool encode(std::string& out, const publish_packet& packet, protocol_version version,
+bool encode(std::string& out, const publish_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// Version 3 loses the reason.
-bool encode(std::string& out, const ack_packet& packet, protocol_version version,
+bool encode(std::string& out, const ack_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
-bool encode(std::string& out, const subscribe_packet& packet, protocol_version version,
+bool encode(std::string& out, const subscribe_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// Version 3 gets 0x80 for every failure.
-bool encode(std::string& out, const suback_packet& packet, protocol_version version,
+bool encode(std::string& out, const suback_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
-bool encode(std::string& out, const unsubscribe_packet& packet, protocol_version version,
+bool encode(std::string& out, const unsubscribe_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
-bool encode(std::string& out, const pingreq_packet& packet, protocol_version version,
+bool encode(std::string& out, const pingreq_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
-bool encode(std::string& out, const pingresp_packet& packet, protocol_version version,
+bool encode(std::string& out, const pingresp_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// A version 3 server has no DISCONNECT; it closes the connection instead.
-bool encode(std::string& out, const disconnect_packet& packet, protocol_version version,
+bool encode(std::string& out, const disconnect_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// Never appended for version 3.
-bool encode(std::string& out, const auth_packet& packet, protocol_version version,
+bool encode(std::string& out, const auth_packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 /// A CONNECT ignores `version` in favour of its own.
-bool encode(std::string& out, const packet& packet, protocol_version version,
+bool encode(std::string& out, const packet& from, protocol_version version,
             std::uint32_t maximum_packet_size = 0);
 
 /// What one receiver's copy of a message has of its own. Version 3 uses the

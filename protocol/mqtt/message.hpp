@@ -1,12 +1,12 @@
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-#include <string_view>
+#include "protocol/mqtt/packet.hpp"
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
-#include "protocol/mqtt/packet.hpp"
+#include <atomic>
+#include <cstdint>
+#include <string_view>
 
 namespace troupe::mqtt {
 
@@ -19,7 +19,7 @@ using message_ptr = boost::intrusive_ptr<const message>;
 class message {
  public:
   struct fields {
-    std::string_view topic;       // never empty, never an alias
+    std::string_view topic;  // never empty, never an alias
     std::string_view payload;
     std::string_view properties;  // see publish_packet::properties
     qos level = qos::at_most_once;
@@ -53,7 +53,8 @@ class message {
     return expires_at_ != 0 && now_ms >= expires_at_;
   }
   fields to_fields() const noexcept {
-    return {topic(), payload(), properties(), level_, retain_, expires_at_, received_at_, publisher_};
+    return {topic(), payload(),   properties(), level_,
+            retain_, expires_at_, received_at_, publisher_};
   }
 
  private:

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "protocol/mqtt/reason_code.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,8 +9,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "protocol/mqtt/reason_code.hpp"
 
 /// Packets as values, one struct for all protocol versions: the codec
 /// normalises 3.1 and 3.1.1 to the terms of 5.0, so that no handler exists twice.
@@ -35,8 +35,8 @@ struct will {
   std::string payload;
   qos level = qos::at_most_once;
   bool retain = false;
-  std::uint32_t delay = 0;                // seconds
-  std::optional<std::uint32_t> expiry;    // seconds
+  std::uint32_t delay = 0;              // seconds
+  std::optional<std::uint32_t> expiry;  // seconds
   /// Payload format, content type, response topic, correlation data and user
   /// properties as wire bytes, in order; what publish_packet::properties holds.
   std::string properties;
@@ -89,7 +89,7 @@ struct publish_packet {
   bool retain = false;
   bool dup = false;
   packet_id id = 0;
-  std::uint16_t topic_alias = 0;  // 0: none
+  std::uint16_t topic_alias = 0;        // 0: none
   std::optional<std::uint32_t> expiry;  // seconds, as on the wire
   std::vector<std::uint32_t> subscription_ids;
   /// The properties that travel with the message (payload format, content

@@ -9,7 +9,9 @@ namespace troupe {
 /// Number of a shard in [0, S).
 enum class shard_id : std::uint16_t {};
 
-constexpr std::uint16_t number(shard_id shard) noexcept { return static_cast<std::uint16_t>(shard); }
+constexpr std::uint16_t number(shard_id shard) noexcept {
+  return static_cast<std::uint16_t>(shard);
+}
 
 /// Names a session for its whole life, unique in the cluster: the shard of its
 /// client id in the upper 16 bits, a number given by that shard's owner below.
