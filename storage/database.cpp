@@ -1,12 +1,12 @@
 #include "storage/database.hpp"
 
-#include <algorithm>
-
 #include "storage/database_options.hpp"
 #include "storage/meta_keys.hpp"
 #include "storage/record_codec.hpp"
 
 #include <rocksdb/env.h>
+
+#include <algorithm>
 
 namespace troupe::storage {
 namespace {
@@ -27,8 +27,8 @@ std::string newer(const std::string& directory, const std::string& what) {
 
 std::string open_error(const std::string& directory, const rocksdb::Status& status) {
   const auto detail = status.ToString();
-  if (status.IsIOError() && (detail.find("lock") != std::string::npos ||
-                             detail.find("LOCK") != std::string::npos)) {
+  if (status.IsIOError() &&
+      (detail.find("lock") != std::string::npos || detail.find("LOCK") != std::string::npos)) {
     return "The data directory " + directory +
            " is in use by another process (it holds the file LOCK). Stop that process, or give "
            "this node a data directory of its own.";
@@ -106,8 +106,7 @@ database::opened database::open(const store_options& options) {
   }
   std::unique_ptr<database> made(new database);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const auto status =
-      rocksdb::DB::Open(db_options, directory, descriptors, &handles, &made->db_);
+  const auto status = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &made->db_);
   if (!status.ok()) return {nullptr, open_error(directory, status)};
   std::copy(handles.begin(), handles.end(), made->handles_.begin());
   if (!exists) {
@@ -139,8 +138,8 @@ std::string database::check_directory_record(const store_options& options) {
                                         std::to_string(record::layout_version));
   }
   if (found->shards != options.shards) {
-    return "The store in " + options.directory + " was made with " +
-           std::to_string(found->shards) + " shards, but " + std::to_string(options.shards) +
+    return "The store in " + options.directory + " was made with " + std::to_string(found->shards) +
+           " shards, but " + std::to_string(options.shards) +
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }
@@ -154,7 +153,13 @@ bool database::holds_data() const {
   return false;
 }
 
-database::~database() { close(); }
+database::~database() {
+  close();
+}
+
+void database::flush() {
+  for (auto* handle : handles_) (void)db_->Flush(rocksdb::FlushOptions(), handle);
+}
 
 void database::close() {
   if (!db_) return;

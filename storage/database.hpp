@@ -1,15 +1,15 @@
 #pragma once
 
+#include "storage/store_options.hpp"
+
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
 #include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "storage/store_options.hpp"
-
-#include <rocksdb/db.h>
-#include <rocksdb/options.h>
 
 namespace troupe::storage {
 
@@ -26,7 +26,9 @@ enum class family : std::uint8_t {
 };
 inline constexpr std::size_t family_count = 8;
 
-inline rocksdb::Slice slice(std::string_view from) noexcept { return {from.data(), from.size()}; }
+inline rocksdb::Slice slice(std::string_view from) noexcept {
+  return {from.data(), from.size()};
+}
 inline std::string_view view(const rocksdb::Slice& from) noexcept {
   return {from.data(), from.size()};
 }
@@ -52,7 +54,9 @@ class database {
   rocksdb::Status get(family which, std::string_view key, rocksdb::PinnableSlice& value) const;
   /// Keys in [lower, upper) of a column family.
   class range;
-  /// Writes what is in memory to tables (a clean close) and closes.
+  bool is_open() const noexcept { return db_ != nullptr; }
+  /// Writes what is in memory to tables, so that the next start has no log to replay.
+  void flush();
   void close();
 
  private:

@@ -1,11 +1,11 @@
 #include "storage/database_options.hpp"
 
-#include <algorithm>
-
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
+
+#include <algorithm>
 
 namespace troupe::storage {
 namespace {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
-
 #include "storage/database.hpp"
 #include "storage/store_options.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/options.h>
+
+#include <memory>
 
 namespace troupe::storage {
 

@@ -54,27 +54,29 @@ std::uint64_t high_water_marks::take_order(const database& db, rocksdb::WriteBat
 
 void high_water_marks::saw_offset(std::uint16_t shard, std::uint64_t offset, const database& db,
                                   rocksdb::WriteBatch& batch) {
-  auto& mark = offsets_[shard];
-  if (offset < mark.next) return;
-  mark.next = offset + 1;
-  if (offset < mark.reserved) return;
-  mark.reserved = offset + offset_block;
-  put(db, batch, meta::of_shard(meta::offset_mark, shard), mark.reserved);
+  if (shard >= offsets_.size()) return;
+  auto& offset_mark = offsets_[shard];
+  if (offset < offset_mark.next) return;
+  offset_mark.next = offset + 1;
+  if (offset < offset_mark.reserved) return;
+  offset_mark.reserved = offset + offset_block;
+  put(db, batch, meta::of_shard(meta::offset_mark, shard), offset_mark.reserved);
 }
 
 void high_water_marks::saw_session(session_id id, const database& db, rocksdb::WriteBatch& batch) {
-  auto& mark = sessions_[number(id.shard())];
-  if (id.count() < mark.next) return;
-  mark.next = id.count() + 1;
-  if (id.count() < mark.reserved) return;
-  mark.reserved = id.count() + session_block;
-  put(db, batch, meta::of_shard(meta::session_mark, number(id.shard())), mark.reserved);
+  if (number(id.shard()) >= sessions_.size()) return;
+  auto& count_mark = sessions_[number(id.shard())];
+  if (id.count() < count_mark.next) return;
+  count_mark.next = id.count() + 1;
+  if (id.count() < count_mark.reserved) return;
+  count_mark.reserved = id.count() + session_block;
+  put(db, batch, meta::of_shard(meta::session_mark, number(id.shard())), count_mark.reserved);
 }
 
 void high_water_marks::forget_reservations() noexcept {
   order_.reserved = 0;
-  for (auto& mark : offsets_) mark.reserved = 0;
-  for (auto& mark : sessions_) mark.reserved = 0;
+  for (auto& one : offsets_) one.reserved = 0;
+  for (auto& one : sessions_) one.reserved = 0;
 }
 
 void high_water_marks::save_exact(const database& db, rocksdb::WriteBatch& batch) const {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "storage/database.hpp"
 
 #include <rocksdb/write_batch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace troupe::storage {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "storage/record_keys.hpp"
+
 #include <string>
 #include <string_view>
-
-#include "storage/record_keys.hpp"
 
 /// Keys of the column family `meta`.
 namespace troupe::storage::meta {

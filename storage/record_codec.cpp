@@ -17,9 +17,13 @@ bool parse(std::string_view bytes, Record& record) {
          record.version() >= 1 && record.version() <= layout_version;
 }
 
-std::string text(std::string_view from) { return std::string(from); }
+std::string text(std::string_view from) {
+  return std::string(from);
+}
 
-bool valid_qos(std::uint32_t level) { return level <= 2; }
+bool valid_qos(std::uint32_t level) {
+  return level <= 2;
+}
 
 }  // namespace
 

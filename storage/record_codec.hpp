@@ -1,10 +1,10 @@
 #pragma once
 
+#include "storage/store.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "storage/store.hpp"
 
 /// Values of the store and their records (protocol/schema/stored.proto). A
 /// decoder gives nothing for bytes that are damaged or of a newer layout.

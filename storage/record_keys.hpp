@@ -1,12 +1,12 @@
 #pragma once
 
+#include "storage/store.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include "storage/store.hpp"
 
 /// Keys of the store: numbers big-endian, the shard always first (the upper
 /// bits of a session id are its shard), so that a shard is one range in every

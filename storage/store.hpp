@@ -1,15 +1,15 @@
 #pragma once
 
+#include "protocol/mqtt/message.hpp"
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/session_id.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "protocol/mqtt/message.hpp"
-#include "protocol/mqtt/packet.hpp"
-#include "protocol/mqtt/session_id.hpp"
 
 namespace troupe::storage {
 
@@ -32,7 +32,7 @@ struct owed_entry {
   /// No other session is owed this body: it goes with this entry.
   bool sole = false;
   std::vector<std::uint32_t> subscription_ids;
-  std::string share;  // "$share/group/filter" that chose this session, or empty
+  std::string share;       // "$share/group/filter" that chose this session, or empty
   std::uint32_t size = 0;  // bytes of topic, properties and payload, for limits
 };
 
@@ -47,6 +47,8 @@ struct owed_page {
   std::vector<owed_message> messages;
   bool end = true;       // nothing was left when the page was read
   order_no through = 0;  // if end: every entry committed up to here was seen
+  /// Not all could be read (overload, disk error, closed): ask again later.
+  bool failed = false;
 };
 
 /// A QoS 2 message on its way to a client.
@@ -74,10 +76,11 @@ struct subscription_record {
 
 /// The rest of a session, read when it wakes.
 struct session_contents {
-  std::vector<mqtt::packet_id> received;   // QoS 2 from the client, not yet released
-  std::vector<outgoing_record> outgoing;   // QoS 2 to the client, by id
-  std::uint64_t queued = 0;                // owed entries
+  std::vector<mqtt::packet_id> received;  // QoS 2 from the client, not yet released
+  std::vector<outgoing_record> outgoing;  // QoS 2 to the client, by id
+  std::uint64_t queued = 0;               // owed entries
   std::uint64_t queued_bytes = 0;
+  bool failed = false;  // as owed_page::failed
 };
 
 /// Writes that become visible and durable together. Not thread-safe.
@@ -131,7 +134,10 @@ struct commit_result {
 /// Retained messages that match a filter, page by page.
 struct retained_page {
   std::vector<mqtt::message_ptr> messages;
-  std::string next;  // cursor for the next page; empty: that was all
+  /// Cursor for the next page; empty: that was all. A page may be empty and
+  /// have a next one: the work of one page is bounded.
+  std::string next;
+  bool failed = false;  // as owed_page::failed
 };
 
 /// The durable state of one node. Asynchronous calls may come from any thread
@@ -153,7 +159,8 @@ class store {
   virtual void read_one(session_id id, order_no order,
                         std::function<void(std::optional<owed_message>)> done) = 0;
   /// `filter` is valid and without "$share". Expired messages are left out.
-  /// `cursor`: empty, or `next` of the page before. Pages are at most max_count messages and about 1 MiB.
+  /// `cursor`: empty, or `next` of the page before. Pages are at most max_count messages and about
+  /// 1 MiB.
   virtual void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
                              std::int64_t now_ms, std::function<void(retained_page)> done) = 0;
 
@@ -169,12 +176,12 @@ class store {
 
   // --- figures, any thread ---
   struct figures {
-    std::uint64_t retained = 0;      // messages
-    std::uint64_t bodies = 0;        // estimate
+    std::uint64_t retained = 0;       // messages
+    std::uint64_t bodies = 0;         // estimate
     std::uint64_t backlog_bytes = 0;  // given to commit(), not yet written
-    std::uint64_t commits = 0;       // transactions
-    std::uint64_t groups = 0;        // group commits: WAL writes
-    bool writable = true;            // false after a disk error, until it heals
+    std::uint64_t commits = 0;        // transactions
+    std::uint64_t groups = 0;         // group commits: WAL writes
+    bool writable = true;             // false after a disk error, until it heals
   };
   virtual figures current() const = 0;
 

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "protocol/mqtt/session_id.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include "protocol/mqtt/session_id.hpp"
 
 namespace rocksdb {
 class Env;

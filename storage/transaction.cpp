@@ -34,9 +34,13 @@ transaction::transaction(transaction&&) noexcept = default;
 transaction& transaction::operator=(transaction&&) noexcept = default;
 transaction::~transaction() = default;
 
-bool transaction::empty() const noexcept { return !content_ || content_->list.empty(); }
+bool transaction::empty() const noexcept {
+  return !content_ || content_->list.empty();
+}
 
-std::size_t transaction::size() const noexcept { return content_ ? content_->size() : 0; }
+std::size_t transaction::size() const noexcept {
+  return content_ ? content_->size() : 0;
+}
 
 void transaction::append(log_position at, const mqtt::message& body, std::uint32_t receivers) {
   auto& operation = add(*content_, write_kind::append, {}, encoded(body));

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "protocol/mqtt/session_id.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "protocol/mqtt/session_id.hpp"
 
 namespace troupe::storage {
 
@@ -33,8 +33,8 @@ enum class write_kind : std::uint8_t {
 struct write_operation {
   write_kind kind{};
   bool sole = false;
-  std::uint16_t shard = 0;         // of the body or the topic
-  std::uint32_t receivers = 0;     // append
+  std::uint16_t shard = 0;      // of the body or the topic
+  std::uint32_t receivers = 0;  // append
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
   session_id session;

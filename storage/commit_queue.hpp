@@ -1,0 +1,87 @@
+#pragma once
+
+#include "storage/store.hpp"
+#include "storage/write_operations.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace troupe::storage {
+
+/// A transaction on its way to the writer.
+struct pending_commit {
+  write_operations operations;
+  store::committed done;  // may be null
+  std::string refused;    // not empty: it is only answered, with this sentence
+};
+
+/// Transactions that wait for the writer, bounded by bytes. Giving never
+/// blocks; what is too much is refused through the queue, in its turn. Thread-safe.
+class commit_queue {
+ public:
+  explicit commit_queue(std::uint64_t limit_bytes) : limit_(limit_bytes) {}
+
+  /// False if closed: the argument is as it was.
+  bool give(pending_commit& commit) {
+    const auto bytes = commit.operations.size();
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    if (backlog_.load(std::memory_order_relaxed) + bytes > limit_) {
+      commit.operations = {};
+      commit.refused = "The store has too much to write: the disk is slower than what arrives.";
+    } else {
+      backlog_.fetch_add(bytes, std::memory_order_relaxed);
+    }
+    waiting_.push_back(std::move(commit));
+    given_.fetch_add(1, std::memory_order_release);
+    if (idle_) wake_.notify_one();
+    return true;
+  }
+
+  /// Takes all that waits into `into` (empty before). Waits at most `limit`
+  /// for something to come, or for close().
+  void take(std::vector<pending_commit>& into, std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (waiting_.empty() && !closed_ && limit.count() > 0) {
+      idle_ = true;
+      wake_.wait_for(lock, limit, [this] { return !waiting_.empty() || closed_; });
+      idle_ = false;
+    }
+    into.swap(waiting_);
+  }
+
+  void written(std::uint64_t bytes) noexcept {
+    backlog_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+
+  void close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    wake_.notify_all();
+  }
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
+
+  /// Transactions given so far.
+  std::uint64_t given() const noexcept { return given_.load(std::memory_order_acquire); }
+  std::uint64_t backlog() const noexcept { return backlog_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::uint64_t limit_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<pending_commit> waiting_;
+  bool idle_ = false;
+  bool closed_ = false;
+  std::atomic<std::uint64_t> given_{0};
+  std::atomic<std::uint64_t> backlog_{0};
+};
+
+}  // namespace troupe::storage

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "protocol/mqtt/session_id.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <unordered_set>
+#include <vector>
+
+namespace troupe::storage {
+
+/// Sessions whose record is gone but whose queue, subscriptions and QoS 2
+/// state are still being cleaned up, and those that went lately: what is
+/// written to them late, for instance by a topic shard that has not heard yet,
+/// is dropped, because nobody would clean it up. Writer thread.
+class erased_sessions {
+ public:
+  bool contains(session_id id) const { return !known_.empty() && known_.contains(id); }
+  bool sweep_pending() const noexcept { return !pending_.empty(); }
+  session_id sweep_first() const { return pending_.front(); }
+
+  /// Found in the meta records at start.
+  void load(session_id id) {
+    known_.insert(id);
+    pending_.push_back(id);
+  }
+  /// In the batch that is being made. False: it was erased before.
+  bool add(session_id id) {
+    if (!known_.insert(id).second) return false;
+    in_batch_.push_back(id);
+    return true;
+  }
+  /// The first pending session is clean, by the batch that is being made.
+  void sweep_finished() noexcept { swept_ = true; }
+
+  void written(bool ok) {
+    for (const auto id : in_batch_) {
+      if (ok) {
+        pending_.push_back(id);
+      } else {
+        known_.erase(id);
+      }
+    }
+    in_batch_.clear();
+    if (ok && swept_) {
+      remembered_.push_back(pending_.front());
+      pending_.pop_front();
+    }
+    swept_ = false;
+    while (remembered_.size() > remembered_limit) {
+      known_.erase(remembered_.front());
+      remembered_.pop_front();
+    }
+  }
+
+ private:
+  static constexpr std::size_t remembered_limit = 65536;
+
+  std::unordered_set<session_id> known_;
+  std::deque<session_id> pending_;
+  std::deque<session_id> remembered_;
+  std::vector<session_id> in_batch_;
+  bool swept_ = false;
+};
+
+}  // namespace troupe::storage

@@ -1,0 +1,114 @@
+#include "storage/record_codec.hpp"
+#include "storage/record_keys.hpp"
+#include "storage/retained_scan.hpp"
+#include "storage/store_reader.hpp"
+
+#include <algorithm>
+
+namespace troupe::storage {
+namespace {
+
+constexpr std::uint64_t page_bytes = 1U << 20;
+/// Topics that one page looks at, so that a filter that matches rarely does
+/// not keep a reader from the others.
+constexpr std::uint32_t page_steps = 20000;
+
+bool has_wildcard(std::string_view filter) {
+  return filter.find_first_of("+#") != std::string_view::npos;
+}
+
+}  // namespace
+
+store_reader::retained_answer store_reader::read_one_retained(std::string_view topic,
+                                                              std::int64_t now_ms) const {
+  retained_answer answer;
+  const auto first = shard_of_ ? number(shard_of_(topic)) : std::uint16_t{0};
+  const auto last = shard_of_ ? first : static_cast<std::uint16_t>(shards_ - 1);
+  for (std::uint32_t shard = first; shard <= last; ++shard) {
+    const auto number = static_cast<std::uint16_t>(shard);
+    std::string key(keys::shard(number).view());
+    key.append(topic);
+    rocksdb::PinnableSlice value;
+    const auto status = db_.get(family::retained, key, value);
+    if (status.IsNotFound()) continue;
+    const auto message = status.ok() ? record::decode_message(view(value)) : nullptr;
+    if (!message) {
+      answer.page.failed = !status.ok();
+      if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
+    } else if (message->expired(now_ms)) {
+      answer.expired.push_back({static_cast<shard_id>(number), std::string(topic)});
+    } else {
+      answer.page.messages.push_back(message);
+    }
+  }
+  return answer;
+}
+
+store_reader::retained_answer store_reader::read_retained(std::string_view filter,
+                                                          std::string_view cursor,
+                                                          std::uint32_t max_count,
+                                                          std::int64_t now_ms) const {
+  if (!has_wildcard(filter)) return read_one_retained(filter, now_ms);
+  retained_answer answer;
+  auto& page = answer.page;
+  const retained_scan scan(filter);
+  std::uint32_t shard = 0;
+  std::string at = scan.first();
+  if (cursor.size() >= 2) {
+    shard = static_cast<std::uint32_t>(keys::number_at(cursor, 0, 2));
+    at = cursor.substr(2);
+  }
+  const auto key_of = [](std::uint32_t number, std::string_view topic) {
+    return std::string(keys::shard(static_cast<std::uint16_t>(number)).view()).append(topic);
+  };
+  database::range topics(db_, family::retained, key_of(shard, at),
+                         after_prefix(keys::shard(static_cast<std::uint16_t>(shards_ - 1)).view()));
+  std::uint64_t bytes = 0;
+  for (std::uint32_t steps = 0; topics.valid(); ++steps) {
+    const auto key = topics.key();
+    if (steps >= page_steps || page.messages.size() >= std::max(max_count, 1U) ||
+        (!page.messages.empty() && bytes >= page_bytes)) {
+      page.next = key;
+      return answer;
+    }
+    const auto found = static_cast<std::uint32_t>(keys::number_at(key, 0, 2));
+    const auto topic = key.substr(2);
+    if (found != shard) {  // the shard had no more: begin in the next that has any
+      shard = found;
+      if (topic < scan.first()) {
+        topics.seek(key_of(shard, scan.first()));
+        continue;
+      }
+    }
+    auto step = scan.examine(topic);
+    if (step.what == retained_scan::step::kind::finished) {
+      topics.seek(key_of(++shard, scan.first()));
+      if (shard >= shards_) break;
+      continue;
+    }
+    if (step.what == retained_scan::step::kind::skip) {
+      // The next topic is often the one; a seek costs several steps.
+      const auto target = key_of(shard, step.to);
+      topics.next();
+      if (topics.valid() && topics.key() < target) topics.seek(target);
+      continue;
+    }
+    const auto message = record::decode_message(topics.value());
+    if (!message) {
+      if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
+    } else if (message->expired(now_ms)) {
+      answer.expired.push_back({static_cast<shard_id>(shard), std::string(topic)});
+    } else {
+      bytes += message->footprint();
+      page.messages.push_back(message);
+    }
+    topics.next();
+  }
+  if (!topics.status().ok()) {
+    page.failed = true;
+    if (report_) report_("The retained messages cannot be read: " + topics.status().ToString());
+  }
+  return answer;
+}
+
+}  // namespace troupe::storage

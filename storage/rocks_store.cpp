@@ -1,0 +1,106 @@
+#include "storage/rocks_store.hpp"
+
+#include "storage/store_engine.hpp"
+#include "storage/transaction_content.hpp"
+
+#include <utility>
+
+namespace troupe::storage {
+
+rocks_store::opened rocks_store::open(store_options options) {
+  auto db = database::open(options);
+  if (!db.value) return {nullptr, std::move(db.error)};
+  auto running = std::make_unique<engine>(std::move(options), std::move(db.value));
+  if (auto error = running->start(); !error.empty()) return {nullptr, std::move(error)};
+  return {std::unique_ptr<rocks_store>(new rocks_store(std::move(running))), {}};
+}
+
+rocks_store::opened open_store(store_options options) {
+  return rocks_store::open(std::move(options));
+}
+
+rocks_store::rocks_store(std::unique_ptr<engine> running) : engine_(std::move(running)) {}
+rocks_store::~rocks_store() = default;
+
+void rocks_store::commit(transaction writes, committed done) {
+  write_operations operations;
+  if (writes.content_) operations = std::move(static_cast<write_operations&>(*writes.content_));
+  engine_->commit(std::move(operations), std::move(done));
+}
+
+void rocks_store::read_owed(session_id id, order_no after, std::uint32_t max_count,
+                            std::uint64_t max_bytes, std::function<void(owed_page)> done) {
+  engine_->read([this, id, after, max_count, max_bytes, done = std::move(done)](bool run) {
+    owed_page page;
+    if (run) {
+      page = engine_->reader().read_owed(id, after, max_count, max_bytes);
+    } else {
+      page.end = false;
+      page.failed = true;
+    }
+    done(std::move(page));
+  });
+}
+
+void rocks_store::read_contents(session_id id, std::function<void(session_contents)> done) {
+  engine_->read([this, id, done = std::move(done)](bool run) {
+    session_contents contents;
+    contents.failed = true;
+    if (run) contents = engine_->reader().read_contents(id);
+    done(std::move(contents));
+  });
+}
+
+void rocks_store::read_one(session_id id, order_no order,
+                           std::function<void(std::optional<owed_message>)> done) {
+  engine_->read([this, id, order, done = std::move(done)](bool run) {
+    done(run ? engine_->reader().read_one(id, order) : std::nullopt);
+  });
+}
+
+void rocks_store::read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
+                                std::int64_t now_ms, std::function<void(retained_page)> done) {
+  engine_->read([this, filter = std::move(filter), cursor = std::move(cursor), max_count, now_ms,
+                 done = std::move(done)](bool run) {
+    if (!run) {
+      retained_page page;
+      page.failed = true;
+      return done(std::move(page));
+    }
+    auto answer = engine_->reader().read_retained(filter, cursor, max_count, now_ms);
+    engine_->expire(answer.expired, now_ms);
+    done(std::move(answer.page));
+  });
+}
+
+void rocks_store::each_session(shard_id shard, const std::function<void(session_record)>& visit) {
+  engine_->reader().each_session(shard, visit);
+}
+
+void rocks_store::each_subscription(
+    shard_id shard, const std::function<void(session_id, subscription_record)>& visit) {
+  engine_->reader().each_subscription(shard, visit);
+}
+
+std::uint64_t rocks_store::next_offset(shard_id shard) {
+  return engine_->first_offset(shard);
+}
+
+std::uint64_t rocks_store::next_session_count(shard_id shard) {
+  return engine_->first_session_count(shard);
+}
+
+std::uint16_t rocks_store::shards() const {
+  return engine_->shards();
+}
+store::figures rocks_store::current() const {
+  return engine_->current();
+}
+void rocks_store::close() {
+  engine_->close();
+}
+std::size_t rocks_store::pump() {
+  return engine_->pump();
+}
+
+}  // namespace troupe::storage

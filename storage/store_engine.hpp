@@ -1,0 +1,88 @@
+#pragma once
+
+#include "storage/commit_queue.hpp"
+#include "storage/database.hpp"
+#include "storage/read_queue.hpp"
+#include "storage/rocks_store.hpp"
+#include "storage/store_reader.hpp"
+#include "storage/store_writer.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace troupe::storage {
+
+/// Queues and threads around one writer and the readers.
+///
+///   running --write fails--> refusing --heal() succeeds--> running
+///      \________________close()_____________________________/--> closed
+///
+/// While refusing, transactions are answered with the disk's error and reads go on.
+class rocks_store::engine {
+ public:
+  engine(store_options options, std::unique_ptr<database> db);
+  ~engine();
+
+  /// A sentence if what was stored cannot be read.
+  std::string start();
+  void commit(write_operations operations, committed done);
+  void read(read_queue::job job);
+  void expire(const std::vector<store_reader::retained_answer::topic_of_shard>& topics,
+              std::int64_t now_ms);
+  std::size_t pump();
+  void close();
+
+  const store_reader& reader() const noexcept { return reader_; }
+  figures current() const;
+  std::uint16_t shards() const noexcept { return options_.shards; }
+  /// Of the start: what was free before this process wrote anything.
+  std::uint64_t first_offset(shard_id shard) const;
+  std::uint64_t first_session_count(shard_id shard) const;
+
+ private:
+  void run_writer();
+  void run_reader();
+  /// Answers and clears `batch`.
+  void write_all(std::vector<pending_commit>& batch);
+  std::size_t write_group(std::vector<pending_commit>& batch, std::size_t from);
+  void answer_group(std::vector<pending_commit>& batch, std::size_t from, std::size_t to,
+                    const std::string& error);
+  bool background_due() const;
+  bool background(std::size_t slice);
+  void fail(const std::string& error);
+  void report(std::string_view sentence) const;
+
+  store_options options_;
+  std::unique_ptr<database> db_;
+  store_writer writer_;
+  store_reader reader_;
+  commit_queue commits_;
+  read_queue reads_;
+  std::vector<std::uint64_t> first_offsets_;
+  std::vector<std::uint64_t> first_session_counts_;
+
+  // Writer thread.
+  std::vector<order_no> first_orders_;
+  std::uint64_t written_ = 0;
+  std::string disk_error_;
+  std::chrono::steady_clock::time_point retry_at_{};
+  std::chrono::steady_clock::time_point sweep_at_{};
+
+  std::atomic<bool> writable_{true};
+  std::atomic<std::uint64_t> commits_done_{0};
+  std::atomic<std::uint64_t> groups_done_{0};
+  /// Keeps the database open while someone asks for figures.
+  mutable std::mutex db_open_;
+  std::thread writer_thread_;
+  std::vector<std::thread> reader_threads_;
+  std::once_flag closed_;
+  bool started_ = false;  // false: nothing may be written, not even at close
+};
+
+}  // namespace troupe::storage

@@ -1,0 +1,179 @@
+#include "storage/store_reader.hpp"
+
+#include "storage/meta_keys.hpp"
+#include "storage/record_codec.hpp"
+#include "storage/record_keys.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace troupe::storage {
+namespace {
+
+std::string after(session_id id) {
+  return std::string(keys::session(session_id{id.value + 1}).view());
+}
+
+}  // namespace
+
+store_reader::store_reader(const database& db, const store_writer& writer, std::uint16_t shards,
+                           std::function<shard_id(std::string_view)> shard_of,
+                           std::function<void(std::string_view)> report)
+    : db_(db),
+      writer_(writer),
+      shards_(shards),
+      shard_of_(std::move(shard_of)),
+      report_(std::move(report)) {}
+
+void store_reader::report(std::string_view what, session_id id) const {
+  if (!report_) return;
+  report_(std::string(what) + " of session " + std::to_string(id.value) +
+          " in the store cannot be read: it is left out.");
+}
+
+rocksdb::Status store_reader::read_body(const log_position& at, mqtt::message_ptr& body) const {
+  rocksdb::PinnableSlice value;
+  const auto status = db_.get(family::log, keys::body(number(at.shard), at.offset).view(), value);
+  if (status.ok()) body = record::decode_message(view(value));
+  return status;
+}
+
+owed_page store_reader::read_owed(session_id id, order_no after_order, std::uint32_t max_count,
+                                  std::uint64_t max_bytes) const {
+  owed_page page;
+  // Before the iterator is made: it sees at least what this names.
+  page.through = writer_.last_order();
+  if (after_order == UINT64_MAX) return page;
+  const auto from = keys::owed(id, after_order + 1);
+  database::range entries(db_, family::queue, from.view(), after(id));
+  std::uint64_t bytes = 0;
+  for (; entries.valid(); entries.next()) {
+    if (page.messages.size() >= std::max(max_count, 1U) ||
+        (!page.messages.empty() && bytes >= max_bytes)) {
+      page.end = false;
+      return page;
+    }
+    const auto order = keys::number_at(entries.key(), 8, 8);
+    auto entry = record::decode_owed(entries.value());
+    mqtt::message_ptr body;
+    if (entry) {
+      const auto status = read_body(entry->body, body);
+      if (!status.ok() && !status.IsNotFound() && !status.IsCorruption()) {
+        report("A message for the queue", id);
+        page.end = false;
+        page.failed = true;
+        return page;
+      }
+    }
+    page.through = std::max(page.through, order);
+    if (!body) {
+      // Settled while this page was being read, or damaged.
+      rocksdb::PinnableSlice again;
+      if (db_.get(family::queue, entries.key(), again).ok()) report("A queue entry", id);
+      continue;
+    }
+    bytes += body->footprint();
+    page.messages.push_back({order, std::move(*entry), std::move(body)});
+  }
+  if (!entries.status().ok()) {
+    report("The queue", id);
+    page.end = false;
+    page.failed = true;
+  }
+  return page;
+}
+
+session_contents store_reader::read_contents(session_id id) const {
+  session_contents contents;
+  contents.failed = !read_qos2(id, contents);
+  const auto first = keys::session(id);
+  database::range entries(db_, family::queue, first.view(), after(id));
+  for (; entries.valid(); entries.next()) {
+    const auto entry = record::decode_owed(entries.value());
+    if (!entry) continue;  // reported when the queue is read
+    ++contents.queued;
+    contents.queued_bytes += entry->size;
+  }
+  if (!entries.status().ok()) contents.failed = true;
+  if (contents.failed) report("The state", id);
+  return contents;
+}
+
+bool store_reader::read_qos2(session_id id, session_contents& into) const {
+  const auto first = keys::session(id);
+  database::range records(db_, family::qos2, first.view(), after(id));
+  for (; records.valid(); records.next()) {
+    const auto key = records.key();
+    if (key.size() != 11) continue;
+    const auto packet = static_cast<mqtt::packet_id>(keys::number_at(key, 9, 2));
+    if (key[8] == static_cast<char>(keys::direction::received)) {
+      into.received.push_back(packet);
+    } else if (const auto outgoing = record::decode_outgoing(packet, records.value())) {
+      into.outgoing.push_back(*outgoing);
+    } else {
+      report("A QoS 2 record", id);
+    }
+  }
+  return records.status().ok();
+}
+
+std::optional<owed_message> store_reader::read_one(session_id id, order_no order) const {
+  rocksdb::PinnableSlice value;
+  const auto key = keys::owed(id, order);
+  const auto status = db_.get(family::queue, key.view(), value);
+  if (status.IsNotFound()) return std::nullopt;
+  auto entry = status.ok() ? record::decode_owed(view(value)) : std::nullopt;
+  owed_message message{order, {}, nullptr};
+  if (entry) (void)read_body(entry->body, message.body);
+  if (!message.body) {
+    report("A queue entry", id);
+    return std::nullopt;
+  }
+  message.entry = std::move(*entry);
+  return message;
+}
+
+void store_reader::refuse(std::string_view what, const std::string& detail) const {
+  throw std::runtime_error("A " + std::string(what) + " in the store " + db_.db().GetName() +
+                           " cannot be read (" + detail +
+                           "): it is damaged or was written by a newer version. Nothing was "
+                           "changed: start the version that wrote it, or restore the directory "
+                           "from a backup.");
+}
+
+void store_reader::each_session(shard_id shard,
+                                const std::function<void(session_record)>& visit) const {
+  const auto prefix = keys::shard(number(shard));
+  database::range records(db_, family::sessions, prefix.view(), after_prefix(prefix.view()));
+  for (; records.valid(); records.next()) {
+    const auto id = keys::session_of(records.key());
+    auto record = id ? record::decode_session(*id, records.value()) : std::nullopt;
+    if (!record) refuse("session", "record of shard " + std::to_string(number(shard)));
+    visit(std::move(*record));
+  }
+  if (!records.status().ok()) refuse("session", records.status().ToString());
+}
+
+void store_reader::each_subscription(
+    shard_id shard, const std::function<void(session_id, subscription_record)>& visit) const {
+  const auto prefix = keys::shard(number(shard));
+  database::range records(db_, family::subscriptions, prefix.view(), after_prefix(prefix.view()));
+  session_id current;
+  bool alive = false;  // false: erased, and not yet swept
+  for (; records.valid(); records.next()) {
+    const auto id = keys::session_of(records.key());
+    if (!id) refuse("subscription", "record of shard " + std::to_string(number(shard)));
+    if (*id != current) {
+      rocksdb::PinnableSlice tombstone;
+      alive = db_.get(family::meta, meta::erased(*id), tombstone).IsNotFound();
+      current = *id;
+    }
+    if (!alive) continue;
+    auto record = record::decode_subscription(records.key().substr(8), records.value());
+    if (!record) refuse("subscription", "record of shard " + std::to_string(number(shard)));
+    visit(*id, std::move(*record));
+  }
+  if (!records.status().ok()) refuse("subscription", records.status().ToString());
+}
+
+}  // namespace troupe::storage

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "storage/database.hpp"
+#include "storage/store.hpp"
+#include "storage/store_writer.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::storage {
+
+/// The queries of the store, each on the thread that calls it. Thread-safe:
+/// holds nothing but the database. A record that cannot be read is reported
+/// and left out; an error of the disk makes the answer `failed`.
+class store_reader {
+ public:
+  store_reader(const database& db, const store_writer& writer, std::uint16_t shards,
+               std::function<shard_id(std::string_view)> shard_of,
+               std::function<void(std::string_view)> report);
+
+  owed_page read_owed(session_id id, order_no after, std::uint32_t max_count,
+                      std::uint64_t max_bytes) const;
+  session_contents read_contents(session_id id) const;
+  std::optional<owed_message> read_one(session_id id, order_no order) const;
+
+  struct retained_answer {
+    retained_page page;
+    /// Met and left out: the caller has them erased.
+    struct topic_of_shard {
+      shard_id shard;
+      std::string topic;
+    };
+    std::vector<topic_of_shard> expired;
+  };
+  retained_answer read_retained(std::string_view filter, std::string_view cursor,
+                                std::uint32_t max_count, std::int64_t now_ms) const;
+
+  /// Both throw std::runtime_error with a sentence that names the way out if a
+  /// record cannot be read: a node must not start with half of its sessions.
+  void each_session(shard_id shard, const std::function<void(session_record)>& visit) const;
+  void each_subscription(shard_id shard,
+                         const std::function<void(session_id, subscription_record)>& visit) const;
+
+ private:
+  rocksdb::Status read_body(const log_position& at, mqtt::message_ptr& body) const;
+  bool read_qos2(session_id id, session_contents& into) const;
+  retained_answer read_one_retained(std::string_view topic, std::int64_t now_ms) const;
+  void report(std::string_view what, session_id id) const;
+  [[noreturn]] void refuse(std::string_view what, const std::string& detail) const;
+
+  const database& db_;
+  const store_writer& writer_;
+  std::uint16_t shards_;
+  std::function<shard_id(std::string_view)> shard_of_;
+  std::function<void(std::string_view)> report_;
+};
+
+}  // namespace troupe::storage

@@ -1,0 +1,286 @@
+#include "storage/store_writer.hpp"
+
+#include "storage/meta_keys.hpp"
+#include "storage/record_codec.hpp"
+#include "storage/record_keys.hpp"
+
+#include <array>
+
+namespace troupe::storage {
+namespace {
+
+constexpr std::size_t kept_batch_bytes = std::size_t{8} << 20;
+
+session_id after(session_id id) {
+  return session_id{id.value + 1};
+}
+
+}  // namespace
+
+store_writer::store_writer(const database& db, std::uint16_t shards,
+                           std::function<void(std::string_view)> report)
+    : db_(db), report_(std::move(report)), marks_(shards), counts_(db) {}
+
+std::string store_writer::load() {
+  if (auto error = marks_.load(db_); !error.empty()) return error;
+  last_order_ = marks_.last_order();
+  rocksdb::PinnableSlice value;
+  const auto status = db_.get(family::meta, meta::retained_count, value);
+  if (status.ok()) {
+    const auto count = record::decode_number(view(value));
+    if (!count) return "The count of retained messages is damaged or of a newer version.";
+    retained_ = retained_after_ = *count;
+  } else if (!status.IsNotFound()) {
+    return "The count of retained messages cannot be read: " + status.ToString() + ".";
+  }
+  database::range erased(db_, family::meta, meta::erased_session,
+                         after_prefix(meta::erased_session));
+  for (; erased.valid(); erased.next()) {
+    if (const auto id = keys::session_of(erased.key().substr(meta::erased_session.size()))) {
+      erased_.load(*id);
+    }
+  }
+  return erased.status().ok()
+             ? std::string{}
+             : "The erased sessions cannot be read: " + erased.status().ToString() + ".";
+}
+
+order_no store_writer::apply(const write_operations& from) {
+  const auto first = marks_.last_order() + 1;
+  std::string_view rest = from.bytes;
+  for (const auto& operation : from.list) {
+    const auto name = rest.substr(0, operation.name_size);
+    const auto value = rest.substr(operation.name_size, operation.value_size);
+    rest.remove_prefix(operation.name_size + operation.value_size);
+    apply_one(operation, name, value);
+  }
+  return first;
+}
+
+void store_writer::apply_one(const write_operation& op, std::string_view name,
+                             std::string_view value) {
+  using enum write_kind;
+  const auto packet = static_cast<mqtt::packet_id>(op.number);
+  switch (op.kind) {
+    case append:
+      return this->append(op, value);
+    case owe:
+      return this->owe(op, value);
+    case settle:
+      return this->settle(op);
+    case put_retained:
+      return this->put_retained(op, name, value);
+    case erase_retained:
+    case expire_retained:
+      return this->erase_retained(op, name);
+    case erase_session:
+      return this->erase_session(op.session);
+    default:
+      break;
+  }
+  if (erased_.contains(op.session)) return;
+  switch (op.kind) {
+    case put_session:
+      marks_.saw_session(op.session, db_, batch_);
+      return put(family::sessions, keys::session(op.session).view(), value);
+    case put_subscription:
+    case erase_subscription: {
+      std::string key(keys::session(op.session).view());
+      key.append(name);
+      return op.kind == put_subscription ? put(family::subscriptions, key, value)
+                                         : erase(family::subscriptions, key);
+    }
+    case put_received:
+      return put(family::qos2, keys::qos2(op.session, keys::direction::received, packet).view(),
+                 value);
+    case erase_received:
+      return erase(family::qos2, keys::qos2(op.session, keys::direction::received, packet).view());
+    case put_outgoing:
+      return put(family::qos2, keys::qos2(op.session, keys::direction::outgoing, packet).view(),
+                 value);
+    case erase_outgoing:
+      return erase(family::qos2, keys::qos2(op.session, keys::direction::outgoing, packet).view());
+    default:
+      return;
+  }
+}
+
+void store_writer::append(const write_operation& op, std::string_view value) {
+  if (op.receivers == 0) return;
+  marks_.saw_offset(op.shard, op.offset, db_, batch_);
+  put(family::log, keys::body(op.shard, op.offset).view(), value);
+  if (op.receivers > 1) counts_.set({static_cast<shard_id>(op.shard), op.offset}, op.receivers);
+}
+
+void store_writer::owe(const write_operation& op, std::string_view value) {
+  const auto order = marks_.take_order(db_, batch_);
+  if (erased_.contains(op.session)) {
+    return release({static_cast<shard_id>(op.shard), op.offset}, op.sole);
+  }
+  put(family::queue, keys::owed(op.session, order).view(), value);
+}
+
+void store_writer::release(const log_position& body, bool sole) {
+  if (sole) return erase(family::log, keys::body(number(body.shard), body.offset).view());
+  if (!counts_.release(body) && report_) {
+    report_("The receivers of a stored message cannot be counted (shard " +
+            std::to_string(number(body.shard)) + ", offset " + std::to_string(body.offset) +
+            "): it is kept.");
+  }
+}
+
+bool store_writer::owed_exists(session_id id, order_no order) {
+  const auto key = keys::owed(id, order);
+  if (!settled_in_batch_.emplace(key.view()).second) return false;
+  rocksdb::PinnableSlice value;
+  return db_.get(family::queue, key.view(), value).ok();
+}
+
+void store_writer::settle(const write_operation& op) {
+  // A shared body must not be released twice by one entry, neither by a
+  // settlement that is repeated nor by one that meets the sweep of its session.
+  if (!op.sole && (erased_.contains(op.session) || !owed_exists(op.session, op.number))) return;
+  erase(family::queue, keys::owed(op.session, op.number).view());
+  release({static_cast<shard_id>(op.shard), op.offset}, op.sole);
+}
+
+void store_writer::erase_session(session_id id) {
+  if (!erased_.add(id)) return;
+  erase(family::sessions, keys::session(id).view());
+  std::string bytes;
+  record::encode_number(id.value, bytes);
+  put(family::meta, meta::erased(id), bytes);
+}
+
+bool store_writer::retained_exists(const std::string& key) {
+  if (const auto found = retained_in_batch_.find(key); found != retained_in_batch_.end()) {
+    return found->second;
+  }
+  rocksdb::PinnableSlice value;
+  return db_.get(family::retained, key, value).ok();
+}
+
+void store_writer::put_retained(const write_operation& op, std::string_view topic,
+                                std::string_view value) {
+  std::string key(keys::shard(op.shard).view());
+  key.append(topic);
+  if (!retained_exists(key)) ++retained_after_;
+  put(family::retained, key, value);
+  retained_in_batch_.insert_or_assign(std::move(key), true);
+}
+
+void store_writer::erase_retained(const write_operation& op, std::string_view topic) {
+  std::string key(keys::shard(op.shard).view());
+  key.append(topic);
+  if (!retained_exists(key)) return;
+  if (op.kind == write_kind::expire_retained) {
+    if (retained_in_batch_.contains(key)) return;  // replaced just now
+    rocksdb::PinnableSlice value;
+    if (!db_.get(family::retained, key, value).ok()) return;
+    const auto expiry = record::decode_expiry(view(value));
+    if (!expiry || *expiry == 0 || static_cast<std::int64_t>(op.number) < *expiry) return;
+  }
+  if (retained_after_ > 0) --retained_after_;
+  erase(family::retained, key);
+  retained_in_batch_.insert_or_assign(std::move(key), false);
+}
+
+std::string store_writer::write(bool sync) {
+  counts_.finish(batch_);
+  if (!retained_in_batch_.empty() && retained_after_ != retained()) {
+    std::string bytes;
+    record::encode_number(retained_after_, bytes);
+    put(family::meta, meta::retained_count, bytes);
+  }
+  if (batch_.Count() == 0) {
+    reset_batch(true);
+    return {};
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const auto status = db_.db().Write(options, &batch_);
+  reset_batch(status.ok());
+  if (status.ok()) return {};
+  return "The store cannot write: " + status.ToString() + ".";
+}
+
+void store_writer::reset_batch(bool ok) {
+  if (batch_.GetDataSize() > kept_batch_bytes) {
+    batch_ = rocksdb::WriteBatch();
+  } else {
+    batch_.Clear();
+  }
+  counts_.written(ok);
+  erased_.written(ok);
+  retained_in_batch_.clear();
+  settled_in_batch_.clear();
+  if (ok) {
+    retained_.store(retained_after_, std::memory_order_relaxed);
+    last_order_.store(marks_.last_order(), std::memory_order_release);
+  } else {
+    retained_after_ = retained();
+    marks_.forget_reservations();
+    sweep_from_.clear();
+  }
+}
+
+bool store_writer::sweep(std::size_t limit) {
+  if (!erased_.sweep_pending()) return true;
+  const auto id = erased_.sweep_first();
+  auto status = sweep_queue(id, limit);
+  if (status.ok()) status = sweep_rest(id, family::subscriptions, limit);
+  if (status.ok()) status = sweep_rest(id, family::qos2, limit);
+  if (status.ok() && limit > 0) {
+    erase(family::meta, meta::erased(id));
+    erased_.sweep_finished();
+    sweep_from_.clear();
+  }
+  // A tombstone in meta repeats what a crash undoes: no need to wait for the disk.
+  auto error = write(false);
+  if (error.empty() && !status.ok()) {
+    error = "The records of an erased session cannot be read: " + status.ToString() + ".";
+  }
+  if (!error.empty() && report_) report_(error);
+  return error.empty();
+}
+
+rocksdb::Status store_writer::sweep_queue(session_id id, std::size_t& left) {
+  const auto first = keys::session(id);
+  const auto end = keys::session(after(id));
+  const auto from = sweep_from_.empty() ? std::string(first.view()) : sweep_from_;
+  database::range entries(db_, family::queue, from, end.view());
+  for (; entries.valid() && left > 0; entries.next(), --left) {
+    if (const auto entry = record::decode_owed(entries.value())) {
+      release(entry->body, entry->sole);
+    } else if (report_) {
+      report_("An owed entry of an erased session cannot be read: its message is kept.");
+    }
+    erase(family::queue, entries.key());
+    sweep_from_ = entries.key();
+  }
+  return entries.status();
+}
+
+rocksdb::Status store_writer::sweep_rest(session_id id, family which, std::size_t& left) {
+  const auto first = keys::session(id);
+  const auto end = keys::session(after(id));
+  database::range records(db_, which, first.view(), end.view());
+  for (; records.valid() && left > 0; records.next(), --left) erase(which, records.key());
+  return records.status();
+}
+
+bool store_writer::heal() {
+  if (!db_.db().Resume().ok()) return false;
+  std::string bytes;
+  record::encode_number(1, bytes);
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return db_.db().Put(options, db_.handle(family::meta), slice(meta::probe), bytes).ok();
+}
+
+void store_writer::save_marks() {
+  marks_.save_exact(db_, batch_);
+  (void)write(true);
+}
+
+}  // namespace troupe::storage

@@ -1,0 +1,95 @@
+#pragma once
+
+#include "storage/body_counts.hpp"
+#include "storage/database.hpp"
+#include "storage/erased_sessions.hpp"
+#include "storage/high_water_marks.hpp"
+#include "storage/store.hpp"
+#include "storage/write_operations.hpp"
+
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace troupe::storage {
+
+/// Turns transactions into one RocksDB batch and writes it. Confined to one
+/// thread, the store's writer; last_order() and retained() may be asked by any.
+///
+///   apply() apply() ... write()      a group of transactions
+///   sweep()                          a slice of cleaning up after erased sessions
+///   heal()                           after a failed write, until it returns true
+class store_writer {
+ public:
+  store_writer(const database& db, std::uint16_t shards,
+               std::function<void(std::string_view)> report);
+
+  /// Reads counters and unfinished work. Blocks; a sentence if it fails.
+  std::string load();
+
+  /// Adds a transaction to the batch; the order number of its first owe().
+  order_no apply(const write_operations& from);
+  /// Writes the batch and starts a new one. A sentence if it fails; then
+  /// nothing of the batch was written.
+  std::string write(bool sync);
+  std::size_t batch_bytes() const { return batch_.GetDataSize(); }
+
+  bool sweep_pending() const noexcept { return erased_.sweep_pending(); }
+  /// Deletes up to `limit` records of an erased session, in a write of its
+  /// own. False if the disk refuses: try again later.
+  bool sweep(std::size_t limit);
+
+  /// Tries to make RocksDB take writes again.
+  bool heal();
+  /// Before a clean close.
+  void save_marks();
+
+  const high_water_marks& marks() const noexcept { return marks_; }
+  /// Every owed entry up to here is visible to a reader that starts now.
+  order_no last_order() const noexcept { return last_order_.load(std::memory_order_acquire); }
+  std::uint64_t retained() const noexcept { return retained_.load(std::memory_order_relaxed); }
+
+ private:
+  void apply_one(const write_operation& operation, std::string_view name, std::string_view value);
+  void append(const write_operation& operation, std::string_view value);
+  void owe(const write_operation& operation, std::string_view value);
+  void settle(const write_operation& operation);
+  void erase_session(session_id id);
+  void put_retained(const write_operation& operation, std::string_view topic,
+                    std::string_view value);
+  void erase_retained(const write_operation& operation, std::string_view topic);
+  void release(const log_position& body, bool sole);
+  bool retained_exists(const std::string& key);
+  bool owed_exists(session_id id, order_no order);
+  rocksdb::Status sweep_queue(session_id id, std::size_t& left);
+  rocksdb::Status sweep_rest(session_id id, family which, std::size_t& left);
+  void put(family which, std::string_view key, std::string_view value) {
+    batch_.Put(db_.handle(which), slice(key), slice(value));
+  }
+  void erase(family which, std::string_view key) { batch_.Delete(db_.handle(which), slice(key)); }
+  void reset_batch(bool ok);
+
+  const database& db_;
+  std::function<void(std::string_view)> report_;
+  rocksdb::WriteBatch batch_;
+  high_water_marks marks_;
+  body_counts counts_;
+  erased_sessions erased_;
+  std::string sweep_from_;  // key in the queue where the sweep goes on
+
+  // What the batch changes and RocksDB does not show yet.
+  std::unordered_map<std::string, bool> retained_in_batch_;
+  std::unordered_set<std::string> settled_in_batch_;
+  std::uint64_t retained_after_ = 0;
+
+  std::atomic<order_no> last_order_{0};
+  std::atomic<std::uint64_t> retained_{0};
+};
+
+}  // namespace troupe::storage
