@@ -1,0 +1,17 @@
+#include "actors/runtime/clock.hpp"
+
+#include <chrono>
+
+namespace troupe::runtime {
+
+std::int64_t system_clock::steady_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+std::int64_t system_clock::wall_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace troupe::runtime

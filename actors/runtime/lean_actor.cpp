@@ -1,0 +1,186 @@
+#include "actors/runtime/lean_actor.hpp"
+
+#include "actors/runtime/loop_coordinator.hpp"
+
+#include <caf/default_attachable.hpp>
+#include <caf/detail/sync_request_bouncer.hpp>
+#include <caf/sec.hpp>
+#include <caf/system_messages.hpp>
+#include <caf/type_nr.hpp>
+
+#include <exception>
+#include <string>
+
+namespace troupe::runtime {
+
+lean_actor::~lean_actor() = default;
+
+void lean_actor::launch(run_loop* home) {
+  home_.store(home, std::memory_order_release);
+  loop_coordinator::of(home_system()).table_for(home, id()).enter(*this);
+}
+
+void lean_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
+  depth_.fetch_add(1, std::memory_order_relaxed);
+  switch (mailbox_.push(what)) {
+    case lean_mailbox::pushed::queued:
+      break;
+    case lean_mailbox::pushed::wake:
+      caf::intrusive_ptr_add_ref(ctrl());
+      wake();
+      break;
+    case lean_mailbox::pushed::closed:
+      depth_.fetch_sub(1, std::memory_order_relaxed);
+      if (what->mid.is_request()) caf::detail::sync_request_bouncer{caf::error{}}(*what);
+      break;
+  }
+}
+
+void lean_actor::wake() {
+  // The unit that the sender passed is ignored: it may be the middleman's.
+  if (auto* home = home_.load(std::memory_order_acquire)) {
+    home->schedule(this);
+  } else if (auto* here = run_loop::current();
+             here != nullptr && &here->system() == &home_system()) {
+    here->exec_later(this);
+  } else {
+    loop_coordinator::of(home_system()).enqueue(this);
+  }
+}
+
+caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
+                                                 std::size_t max_messages) {
+  if (state_ == state::ended) return done;
+  auto* here = run_loop::current();
+  std::size_t handled = 0;
+  std::size_t told = 0;
+  while (handled < max_messages) {
+    auto m = mailbox_.pop();
+    if (!m) {
+      // Whoever wakes us after try_sleep() may run us at once elsewhere.
+      account(handled - told);
+      told = handled;
+      if (mailbox_.try_sleep()) return awaiting_message;
+      continue;
+    }
+    ++handled;
+    handle(*m, host);
+    m.reset();
+    if (state_ == state::quitting) {
+      account(handled - told);
+      terminate(host);
+      return done;
+    }
+    if (move_to_ != nullptr) {
+      auto* to = std::exchange(move_to_, nullptr);
+      home_.store(to, std::memory_order_release);
+      if (to == here) continue;
+      // Still awake, so nobody else schedules it: the other loop takes over.
+      account(handled - told);
+      caf::intrusive_ptr_add_ref(ctrl());
+      to->schedule(this);
+      return done;
+    }
+  }
+  account(handled - told);
+  return resume_later;
+}
+
+void lean_actor::handle(caf::mailbox_element& m, caf::execution_unit* host) {
+  try {
+    const auto& content = m.content();
+    const auto token = content.type_token();
+    if (token == caf::make_type_token<caf::exit_msg>() && !trap_exit_) {
+      if (const auto& reason = content.get_as<caf::exit_msg>(0).reason) quit(reason);
+      return;
+    }
+    if (token == caf::make_type_token<caf::atom_value, caf::atom_value, std::string>() &&
+        content.match_element<caf::sys_atom>(0)) {
+      handle_system_message(m, host, trap_exit_);
+      return;
+    }
+    receive(m);
+  } catch (const std::exception& e) {
+    if (auto* here = run_loop::current()) here->report_failure(name(), id());
+    quit(caf::make_error(caf::sec::runtime_error, std::string{e.what()}));
+  } catch (...) {
+    if (auto* here = run_loop::current()) here->report_failure(name(), id());
+    quit(caf::make_error(caf::sec::runtime_error, std::string{"unknown exception"}));
+  }
+}
+
+void lean_actor::account(std::size_t handled) noexcept {
+  if (handled == 0) return;
+  depth_.fetch_sub(static_cast<std::uint32_t>(handled), std::memory_order_relaxed);
+  handled_.store(handled_.load(std::memory_order_relaxed) + handled, std::memory_order_relaxed);
+  if (auto* here = run_loop::current()) here->count_messages(handled);
+}
+
+void lean_actor::quit(caf::error reason) {
+  if (state_ != state::running) return;
+  state_ = state::quitting;
+  reason_ = std::move(reason);
+}
+
+void lean_actor::quit(caf::exit_reason reason) {
+  // A normal exit is the absence of an error.
+  quit(reason == caf::exit_reason::normal ? caf::error{} : caf::make_error(reason));
+}
+
+void lean_actor::terminate(caf::execution_unit* host) {
+  state_ = state::ended;
+  actor_table::leave(*this);
+  mailbox_.close();
+  const caf::detail::sync_request_bouncer bounce_request{reason_};
+  while (auto m = mailbox_.pop()) {
+    depth_.fetch_sub(1, std::memory_order_relaxed);
+    bounce_request(*m);
+  }
+  try {
+    on_exit(reason_);
+  } catch (...) {
+    if (auto* here = run_loop::current()) here->report_failure(name(), id());
+  }
+  cleanup(std::move(reason_), host);
+}
+
+void lean_actor::on_exit(const caf::error&) {}
+
+void lean_actor::on_destroy() {
+  if (state_ != state::ended) {
+    reason_ = caf::make_error(caf::exit_reason::unreachable);
+    terminate(nullptr);
+  }
+  caf::monitorable_actor::on_destroy();
+}
+
+void lean_actor::intrusive_ptr_add_ref_impl() {
+  caf::intrusive_ptr_add_ref(ctrl());
+}
+
+void lean_actor::intrusive_ptr_release_impl() {
+  caf::intrusive_ptr_release(ctrl());
+}
+
+lean_actor::route lean_actor::way_back(caf::mailbox_element& m) {
+  if (!m.mid.is_request()) return {m.sender, ctrl(), caf::make_message_id(), {}};
+  if (m.mid.is_answered()) return {};
+  const auto mid = m.mid;
+  m.mid.mark_as_answered();
+  if (m.stages.empty()) return {m.sender, ctrl(), mid.response_id(), {}};
+  // The result of one stage is the request to the next.
+  auto next = std::move(m.stages.back());
+  m.stages.pop_back();
+  return {std::move(next), m.sender, mid, std::move(m.stages)};
+}
+
+void lean_actor::start_monitor(caf::abstract_actor& other) {
+  other.attach(caf::default_attachable::make_monitor(other.address(), address()));
+}
+
+void lean_actor::stop_monitor(caf::abstract_actor& other) {
+  const caf::default_attachable::observe_token token{address(), caf::default_attachable::monitor};
+  other.detach(token);
+}
+
+}  // namespace troupe::runtime
