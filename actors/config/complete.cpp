@@ -1,0 +1,171 @@
+// What depends on several keys: names and ports that follow from the
+// transport, and combinations that cannot work.
+#include "actors/config/draft.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <unistd.h>
+
+namespace troupe::config {
+
+namespace {
+
+struct transport_default {
+  std::string_view name;
+  std::uint16_t port;
+};
+
+// In the order of transport_kind.
+constexpr std::array<transport_default, 5> transport_defaults{
+    transport_default{"tcp", 1883}, transport_default{"tls", 8883}, transport_default{"ws", 8083},
+    transport_default{"wss", 8084}, transport_default{"unix", 0}};
+
+const transport_default& defaults_of(transport_kind kind) {
+  return transport_defaults[static_cast<std::size_t>(kind)];
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+std::string place_of(const listener_draft& listener, std::string_view key) {
+  const auto found = listener.given.find(key);
+  return found == listener.given.end() ? listener.where : found->second;
+}
+
+bool is_wildcard(const endpoint& address) {
+  return address.host == "0.0.0.0" || address.host == "::" || address.host == "*";
+}
+
+/// True if the kernel would refuse the second of the two.
+bool collide(const endpoint& a, const endpoint& b) {
+  if (a.port != b.port || a.port == 0) return false;
+  return a.host == b.host || is_wildcard(a) || is_wildcard(b);
+}
+
+bool is_plain_name(std::string_view name) {
+  return std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+  });
+}
+
+constexpr std::string_view plain_name_rule = " must consist of letters, digits, '.', '-' and '_'";
+
+}  // namespace
+
+void draft::name_listeners() {
+  std::set<std::string> names;
+  for (const listener_draft& each : listeners_) {
+    if (each.value.name.empty()) continue;
+    if (!is_plain_name(each.value.name))
+      refuse(config::place_of(each, "name"), "name" + std::string(plain_name_rule));
+    if (!names.insert(each.value.name).second)
+      refuse(config::place_of(each, "name"),
+             "the name \"" + each.value.name + "\" belongs to another listener already");
+  }
+  for (listener_draft& each : listeners_) {
+    const std::string name(defaults_of(each.value.transport).name);
+    std::string candidate = name;
+    for (int number = 2; each.value.name.empty(); ++number) {
+      if (names.insert(candidate).second) each.value.name = candidate;
+      candidate = name + "-" + std::to_string(number);
+    }
+  }
+}
+
+void draft::check_transports() {
+  for (listener_draft& each : listeners_) {
+    const auto& defaults = defaults_of(each.value.transport);
+    if (!each.given.contains("bind")) each.value.bind = {"127.0.0.1", defaults.port};
+    for (const auto& known : listener_keys()) {
+      const auto given = each.given.find(known.name);
+      if (given != each.given.end() && (known.transports & bit(each.value.transport)) == 0)
+        refuse(given->second, std::string(known.name) +
+                                  " has no meaning for a listener of transport \"" +
+                                  std::string(defaults.name) + "\"");
+    }
+    check_listener(each);
+  }
+}
+
+void draft::check_listener(const listener_draft& listener) {
+  const listener_configuration& value = listener.value;
+  if (value.websocket() && !value.path.starts_with('/'))
+    refuse(config::place_of(listener, "path"), "path must begin with \"/\"");
+  if (value.transport == transport_kind::unix_socket && value.unix_path.empty())
+    refuse(listener.where, "a listener of transport \"unix\" needs unix_path");
+  if (value.max_packet_size != 0 && value.max_packet_size < 64)
+    refuse(config::place_of(listener, "max_packet_size"),
+           "max_packet_size must be at least 64 bytes, or 0 for limits.max_packet_size");
+  if (value.secure()) check_tls(listener);
+}
+
+void draft::check_tls(const listener_draft& listener) {
+  const listener_configuration& value = listener.value;
+  if (value.tls.certificate.empty())
+    refuse(config::place_of(listener, "tls.certificate"), "a TLS listener needs tls.certificate");
+  if (value.tls.key.empty())
+    refuse(config::place_of(listener, "tls.key"), "a TLS listener needs tls.key");
+  if (value.tls.clients != client_certificates::none && value.tls.ca.empty())
+    refuse(config::place_of(listener, "tls.client_certificates"),
+           "tls.client_certificates needs tls.ca to check them against");
+  if (value.use_certificate_as_username != certificate_username::none &&
+      value.tls.clients == client_certificates::none)
+    refuse(config::place_of(listener, "use_certificate_as_username"),
+           "use_certificate_as_username needs tls.client_certificates to be \"optional\" or "
+           "\"required\"");
+}
+
+void draft::check_addresses() {
+  struct taken {
+    endpoint address;
+    std::string what;
+  };
+  std::vector<taken> addresses;
+  const auto claim = [&](const endpoint& address, const std::string& what,
+                         const std::string& where) {
+    for (const taken& other : addresses) {
+      if (collide(address, other.address))
+        refuse(where, what + " and " + other.what + " cannot both listen on " + to_string(address) +
+                          (address == other.address
+                               ? ""
+                               : ", of which " + to_string(other.address) + " takes a part"));
+    }
+    addresses.push_back({address, what});
+  };
+  std::set<std::string> paths;
+  for (const listener_draft& each : listeners_) {
+    if (each.value.transport == transport_kind::unix_socket) {
+      if (!each.value.unix_path.empty() && !paths.insert(each.value.unix_path).second)
+        refuse(config::place_of(each, "unix_path"),
+               "another listener has the path \"" + each.value.unix_path + "\" already");
+    } else {
+      claim(each.value.bind, "listener \"" + each.value.name + "\"",
+            config::place_of(each, "bind"));
+    }
+  }
+  if (value_.http.enabled) claim(value_.http.bind, "http.bind", place_of("http.bind"));
+}
+
+void draft::check_node() {
+  if (value_.node.name.empty()) value_.node.name = host_name();
+  // The name becomes a level of $SYS topics.
+  if (given_.contains("node.name") && !is_plain_name(value_.node.name))
+    refuse(place_of("node.name"), "node.name" + std::string(plain_name_rule));
+}
+
+load_result draft::complete() && {
+  check_node();
+  name_listeners();
+  check_transports();
+  check_addresses();
+  value_.listeners.clear();
+  for (listener_draft& each : listeners_) value_.listeners.push_back(std::move(each.value));
+  return {std::move(value_), std::move(problems_), {}};
+}
+
+}  // namespace troupe::config

@@ -1,0 +1,186 @@
+// How the tables of keys are written: a path of member pointers becomes the
+// functions that store and compare the member. Included by the tables only.
+#pragma once
+
+#include "actors/config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <concepts>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace troupe::config {
+
+template <class Enum>
+struct choices;
+
+template <>
+struct choices<transport_kind> {
+  static constexpr std::array<std::string_view, 5> names{"tcp", "tls", "ws", "wss", "unix"};
+};
+template <>
+struct choices<client_certificates> {
+  static constexpr std::array<std::string_view, 3> names{"none", "optional", "required"};
+};
+template <>
+struct choices<certificate_username> {
+  static constexpr std::array<std::string_view, 3> names{"none", "cn", "subject"};
+};
+template <>
+struct choices<tls_version> {
+  static constexpr std::array<std::string_view, 2> names{"1.2", "1.3"};
+};
+template <>
+struct choices<queue_full_policy> {
+  static constexpr std::array<std::string_view, 2> names{"drop_newest", "drop_oldest"};
+};
+template <>
+struct choices<durability_mode> {
+  static constexpr std::array<std::string_view, 2> names{"process", "fsync"};
+};
+template <>
+struct choices<log_level> {
+  static constexpr std::array<std::string_view, 5> names{"trace", "debug", "info", "warning",
+                                                         "error"};
+};
+template <>
+struct choices<log_format> {
+  static constexpr std::array<std::string_view, 2> names{"human", "json"};
+};
+
+namespace definition {
+
+/// The number behind the value if it has the shape that the kind wants.
+std::optional<std::int64_t> read_number(const setting& from, key_kind kind);
+/// The text behind the value, secrets read from their file; a refusal goes to `problem`.
+std::optional<std::string> read_text(const setting& from, key_kind kind, const key_range& range,
+                                     std::string& problem);
+std::optional<bool> read_boolean(const setting& from);
+std::optional<std::vector<std::string>> read_list(const setting& from, const key_range& range);
+/// "a size from 16 to 256MiB, such as \"2MiB\""
+std::string expected_number(key_kind kind, const key_range& range, std::string_view sample);
+std::string expected_choice(std::span<const std::string_view> names);
+
+inline std::optional<std::string> assign_to(std::string& member, const setting& from, key_kind kind,
+                                            const key_range& range, std::string_view) {
+  std::string problem;
+  auto text = read_text(from, kind, range, problem);
+  if (!text) return problem;
+  member = std::move(*text);
+  return std::nullopt;
+}
+
+inline std::optional<std::string> assign_to(bool& member, const setting& from, key_kind,
+                                            const key_range&, std::string_view) {
+  const auto flag = read_boolean(from);
+  if (!flag) return "true or false";
+  member = *flag;
+  return std::nullopt;
+}
+
+inline std::optional<std::string> assign_to(std::optional<bool>& member, const setting& from,
+                                            key_kind kind, const key_range& range,
+                                            std::string_view sample) {
+  bool flag = false;
+  auto problem = assign_to(flag, from, kind, range, sample);
+  if (!problem) member = flag;
+  return problem;
+}
+
+inline std::optional<std::string> assign_to(std::vector<std::string>& member, const setting& from,
+                                            key_kind, const key_range& range, std::string_view) {
+  auto list = read_list(from, range);
+  if (!list) return "a list of texts, such as [\"https://example.org\"]";
+  member = std::move(*list);
+  return std::nullopt;
+}
+
+inline std::optional<std::string> assign_to(endpoint& member, const setting& from, key_kind,
+                                            const key_range&, std::string_view sample) {
+  const auto* text = std::get_if<std::string>(&from.value);
+  auto address = text ? parse_endpoint(*text) : std::nullopt;
+  if (!address) return "an address and a port, such as " + std::string(sample);
+  member = std::move(*address);
+  return std::nullopt;
+}
+
+template <class Member>
+requires std::unsigned_integral<Member> std::optional<std::string> assign_to(
+    Member& member, const setting& from, key_kind kind, const key_range& range,
+    std::string_view sample) {
+  const auto number = read_number(from, kind);
+  if (!number || *number < range.least || *number > range.greatest)
+    return expected_number(kind, range, sample);
+  member = static_cast<Member>(*number);
+  return std::nullopt;
+}
+
+template <class Rep, class Period>
+std::optional<std::string> assign_to(std::chrono::duration<Rep, Period>& member,
+                                     const setting& from, key_kind kind, const key_range& range,
+                                     std::string_view sample) {
+  using duration = std::chrono::duration<Rep, Period>;
+  const auto number = read_number(from, kind);
+  if (!number || *number < range.least || *number > range.greatest)
+    return expected_number(kind, range, sample);
+  const std::chrono::milliseconds exact(*number);
+  const auto whole = std::chrono::duration_cast<duration>(exact);
+  if (whole != exact) return "a duration in whole seconds, such as " + std::string(sample);
+  member = whole;
+  return std::nullopt;
+}
+
+template <class Enum>
+requires std::is_enum_v<Enum> std::optional<std::string> assign_to(Enum& member,
+                                                                   const setting& from, key_kind,
+                                                                   const key_range&,
+                                                                   std::string_view) {
+  constexpr auto& names = choices<Enum>::names;
+  const auto* text = std::get_if<std::string>(&from.value);
+  const auto found = text ? std::ranges::find(names, *text) : names.end();
+  if (found == names.end()) return expected_choice(names);
+  member = static_cast<Enum>(found - names.begin());
+  return std::nullopt;
+}
+
+template <class Pointer>
+struct owner_of;
+template <class Owner, class Member>
+struct owner_of<Member Owner::*> {
+  using type = Owner;
+};
+
+}  // namespace definition
+
+/// One row of a table; Path leads from the owner to the member.
+template <auto First, auto... Rest>
+constexpr auto define(std::string_view name, key_kind kind, effect takes_effect, key_range range,
+                      std::string_view sample, std::string_view fallback, std::string_view doc,
+                      unsigned transports = every_transport) {
+  using owner = typename definition::owner_of<decltype(First)>::type;
+  key<owner> row;
+  row.name = name;
+  row.kind = kind;
+  row.sample = sample;
+  row.fallback = fallback;
+  row.doc = doc;
+  row.takes_effect = takes_effect;
+  row.range = range;
+  row.transports = transports;
+  row.assign = [](owner& to, const setting& from, const key<owner>& self) {
+    auto& member = ((to.*First).*....*Rest);
+    return definition::assign_to(member, from, self.kind, self.range, self.sample);
+  };
+  row.same = [](const owner& a, const owner& b) {
+    return ((a.*First).*....*Rest) == ((b.*First).*....*Rest);
+  };
+  row.copy = [](owner& to, const owner& from) {
+    ((to.*First).*....*Rest) = ((from.*First).*....*Rest);
+  };
+  return row;
+}
+
+}  // namespace troupe::config

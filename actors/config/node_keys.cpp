@@ -1,0 +1,163 @@
+#include "actors/config/define_key.hpp"
+
+#include <limits>
+
+namespace troupe::config {
+
+namespace {
+
+constexpr std::int64_t second = 1000;
+constexpr std::int64_t day = 86'400 * second;
+constexpr std::int64_t never_ms = std::chrono::milliseconds{never}.count();
+constexpr std::int64_t mib = 1 << 20;
+constexpr std::int64_t largest_packet = 256 * mib;
+constexpr std::int64_t u32_max = std::numeric_limits<std::uint32_t>::max();
+constexpr key_range any_flag{};
+constexpr key_range file_path{0, 4096};
+
+template <auto Member, class... Arguments>
+constexpr auto node(Arguments... arguments) {
+  return define<&configuration::node, Member>(arguments...);
+}
+template <auto Member, class... Arguments>
+constexpr auto limit(Arguments... arguments) {
+  return define<&configuration::limits, Member>(arguments...);
+}
+template <auto Member, class... Arguments>
+constexpr auto auth(Arguments... arguments) {
+  return define<&configuration::auth, Member>(arguments...);
+}
+
+using c = configuration;
+using n = node_configuration;
+using l = limits_configuration;
+using k = key_kind;
+constexpr effect reload = effect::on_reload;
+constexpr effect restart = effect::on_restart;
+
+constexpr key<configuration> table[] = {
+    node<&n::name>("node.name", k::text, restart, key_range{1, 64}, R"("broker-1")",
+                   "the host name", "Name of this node in logs, metrics and $SYS topics."),
+    node<&n::data_dir>("node.data_dir", k::text, restart, key_range{1, 4096}, R"("./troupe-data")",
+                       "",
+                       "Directory of everything that must survive a restart, made when missing.\n"
+                       "The variable TROUPE_DATA sets it too; the Debian package uses "
+                       "/var/lib/troupe."),
+    node<&n::run_loops>("node.run_loops", k::integer, restart, key_range{0, 1024}, "0", "",
+                        "Threads that serve sockets and actors, 0 = one per core."),
+    node<&n::shards>("node.shards", k::integer, restart, key_range{1, 4096}, "64", "",
+                     "Number of shards, fixed when the data directory is made."),
+    node<&n::shutdown_timeout>("node.shutdown_timeout", k::duration, restart,
+                               key_range{second, 3600 * second}, R"("10s")", "",
+                               "Longest time of an orderly stop."),
+
+    limit<&l::connect_timeout>("limits.connect_timeout", k::duration, reload,
+                               key_range{100, 3600 * second}, R"("10s")", "",
+                               "From the connection to a complete CONNECT, handshakes included."),
+    limit<&l::max_connections>("limits.max_connections", k::integer, reload, key_range{0, u32_max},
+                               "0", "",
+                               "Connections of all listeners, 0 = what file descriptors allow."),
+    limit<&l::max_packet_size>("limits.max_packet_size", k::size, reload,
+                               key_range{64, largest_packet}, R"("2MiB")", "",
+                               "Largest MQTT packet in either direction."),
+    limit<&l::receive_maximum>("limits.receive_maximum", k::integer, reload, key_range{1, 65'535},
+                               "256", "",
+                               "Publishes of QoS 1 and 2 that a client may have under way to the "
+                               "broker."),
+    limit<&l::max_inflight>("limits.max_inflight", k::integer, reload, key_range{1, 65'535}, "256",
+                            "",
+                            "Publishes of QoS 1 and 2 under way to one client, whatever it "
+                            "offers."),
+    limit<&l::max_topic_alias>("limits.max_topic_alias", k::integer, reload, key_range{0, 65'535},
+                               "64", "", "Topic aliases per connection and direction, 0 = none."),
+    limit<&l::max_topic_levels>("limits.max_topic_levels", k::integer, reload, key_range{1, 65'535},
+                                "128", "", "Levels of a topic or topic filter."),
+    limit<&l::max_client_id_length>("limits.max_client_id_length", k::integer, reload,
+                                    key_range{23, 65'535}, "1024", "",
+                                    "Bytes of a client identifier."),
+    limit<&l::max_subscriptions_per_session>("limits.max_subscriptions_per_session", k::integer,
+                                             reload, key_range{1, 10'000'000}, "1000", "",
+                                             "Subscriptions of one session."),
+    limit<&l::max_queued_messages>("limits.max_queued_messages", k::integer, reload,
+                                   key_range{1, u32_max}, "10000", "",
+                                   "Messages that wait for one session, online or offline."),
+    limit<&l::max_queued_bytes>("limits.max_queued_bytes", k::size, reload,
+                                key_range{1024, 1ll << 50}, R"("64MiB")", "",
+                                "Bytes that wait for one session."),
+    limit<&l::queue_full_policy>("limits.queue_full_policy", k::choice, reload, any_flag,
+                                 R"("drop_newest")", "",
+                                 "What gives way when the queue of a session is full: "
+                                 "drop_newest or drop_oldest.\nDropped messages are counted."),
+    limit<&l::max_retained_messages>("limits.max_retained_messages", k::integer, reload,
+                                     key_range{0, u32_max}, "0", "",
+                                     "Retained messages of the node, 0 = no limit."),
+    limit<&l::max_write_buffer>("limits.max_write_buffer", k::size, reload,
+                                key_range{4096, 1ll << 40}, R"("4MiB")", "",
+                                "Bytes on their way to one client; above it the client's session "
+                                "waits."),
+    limit<&l::max_keep_alive>("limits.max_keep_alive", k::duration, reload,
+                              key_range{0, 65'535 * second}, "0", "",
+                              "Longest keep-alive, told to MQTT 5 clients as Server Keep Alive,\n"
+                              "0 = what the client asks for."),
+    limit<&l::max_session_expiry>("limits.max_session_expiry", k::duration, reload,
+                                  key_range{0, never_ms}, R"("never")", "",
+                                  "Longest life of a session without connection; also that of "
+                                  "MQTT 3 sessions\nthat are not clean."),
+    limit<&l::max_message_expiry>("limits.max_message_expiry", k::duration, reload,
+                                  key_range{second, never_ms}, R"("never")", "",
+                                  "Longest life of a message; also that of messages without an "
+                                  "expiry of their own."),
+    limit<&l::passivation_delay>("limits.passivation_delay", k::duration, reload,
+                                 key_range{second, 30 * day}, R"("60s")", "",
+                                 "Time after which an offline session leaves memory for the "
+                                 "disk."),
+
+    define<&c::durability, &durability_configuration::mode>(
+        "durability.mode", k::choice, restart, any_flag, R"("process")", "",
+        "What an acknowledged message survives: \"process\" the end of the process,\n\"fsync\" a "
+        "power cut as well."),
+    define<&c::durability, &durability_configuration::cache_size>(
+        "durability.cache_size", k::size, restart, key_range{mib, 1ll << 40}, R"("64MiB")", "",
+        "Memory for blocks of the store, an upper bound."),
+
+    auth<&auth_configuration::allow_anonymous>("auth.allow_anonymous", k::boolean, reload, any_flag,
+                                               "false", "only from loopback",
+                                               "Whether clients without user name may connect."),
+    auth<&auth_configuration::password_file>(
+        "auth.password_file", k::text, reload, file_path, R"("/etc/troupe/passwd")", "none",
+        "Users and password hashes in Mosquitto's format, written by `troupectl passwd`."),
+    auth<&auth_configuration::acl_file>(
+        "auth.acl_file", k::text, reload, file_path, R"("/etc/troupe/acl")",
+        "everything is allowed", "Who may publish and subscribe to what, in Mosquitto's format."),
+    auth<&auth_configuration::scram_file>(
+        "auth.scram_file", k::text, reload, file_path, R"("/etc/troupe/scram")", "none",
+        "Verifiers for SCRAM, the enhanced authentication of MQTT 5."),
+
+    define<&c::log, &log_configuration::level>("log.level", k::choice, reload, any_flag,
+                                               R"("info")", "",
+                                               "trace, debug, info, warning or error."),
+    define<&c::log, &log_configuration::format>("log.format", k::choice, restart, any_flag,
+                                                R"("human")", "", "human or json."),
+    define<&c::log, &log_configuration::target>("log.target", k::text, restart, key_range{1, 4096},
+                                                R"("stderr")", "",
+                                                "stderr, or the path of a file."),
+
+    define<&c::http, &http_configuration::enabled>(
+        "http.enabled", k::boolean, restart, any_flag, "true", "",
+        "Whether /metrics, /livez and /readyz are served."),
+    define<&c::http, &http_configuration::bind>(
+        "http.bind", k::address, restart, any_flag, R"("127.0.0.1:18083")", "",
+        "Address of that HTTP server. It asks for no password: keep it to trusted networks."),
+
+    define<&c::sys, &sys_configuration::interval>("sys.interval", k::duration, restart,
+                                                  key_range{0, day}, R"("10s")", "",
+                                                  "Time between the $SYS topics, 0 = none."),
+};
+
+}  // namespace
+
+std::span<const key<configuration>> node_keys() {
+  return table;
+}
+
+}  // namespace troupe::config
