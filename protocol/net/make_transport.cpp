@@ -1,6 +1,7 @@
 #include "protocol/net/make_transport.hpp"
 
 #include "protocol/net/socket_transport.hpp"
+#include "protocol/net/tls_transport.hpp"
 
 #include <utility>
 
@@ -11,6 +12,9 @@ std::unique_ptr<transport> make_transport(const loop_context& loop, int fd, std:
   peer_info peer;
   peer.address = std::move(address);
   peer.loopback = loopback;
+  if (options.tls)
+    return std::make_unique<tls_transport>(loop, fd, std::move(peer), options.max_output_bytes,
+                                           *options.tls);
   return std::make_unique<socket_transport>(loop, fd, std::move(peer), options.max_output_bytes);
 }
 
