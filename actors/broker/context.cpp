@@ -1,0 +1,42 @@
+#include "actors/broker/context.hpp"
+
+#include "actors/broker/tell.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
+#include "protocol/topics/names.hpp"
+
+namespace troupe::broker {
+
+broker_context::broker_context(caf::actor_system& sys, runtime::loop_coordinator& coordinator,
+                               storage::store& durable, observe::counter_set& counts)
+    : system(sys),
+      loops(coordinator),
+      store(durable),
+      counters(counts),
+      devices(coordinator.loops()) {}
+
+void broker_context::count(observe::counter what, std::uint64_t n) {
+  const auto* loop = runtime::run_loop::current();
+  counters.block(loop == nullptr ? 0 : loop->index()).add(what, n);
+}
+
+shard_id broker_context::shard_of(std::string_view key) const {
+  return cluster::shard_of(key, store.shards());
+}
+
+const topic_shard_actor& broker_context::topic_shard(std::string_view topic) const {
+  return topic_shards[number(shard_of(topic))];
+}
+
+const session_shard_actor& broker_context::session_shard(std::string_view client_id) const {
+  return session_shards[number(shard_of(client_id))];
+}
+
+void broker_context::change_route(route_change change) {
+  if (topics::has_wildcard(change.filter))
+    tell(wildcard_index, std::move(change));
+  else
+    tell(topic_shard(change.filter), std::move(change));
+}
+
+}  // namespace troupe::broker

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/broker/interfaces.hpp"
+#include "actors/broker/route.hpp"
+#include "actors/observe/counters.hpp"
+#include "protocol/auth/authorizer.hpp"
+#include "protocol/session/limits.hpp"
+#include "storage/store.hpp"
+
+namespace caf {
+class actor_system;
+}
+namespace troupe::runtime {
+class loop_coordinator;
+class run_loop;
+}  // namespace troupe::runtime
+
+namespace troupe::broker {
+
+class device_port;
+
+/// The latest snapshot of the wildcard index. Written by the index, read by
+/// every topic shard, which looks at the version first and takes the snapshot only when it moved.
+class wildcard_view {
+ public:
+  std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+  wildcard_routes latest() const {
+    std::lock_guard lock(mutex_);
+    return routes_;
+  }
+  void publish(wildcard_routes routes) {
+    {
+      std::lock_guard lock(mutex_);
+      std::swap(routes_, routes);
+    }
+    version_.fetch_add(1, std::memory_order_release);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  wildcard_routes routes_;
+  std::atomic<std::uint64_t> version_{1};
+};
+
+/// A value that is replaced as a whole at a reload and read on any thread.
+template <class T>
+class reloadable {
+ public:
+  std::shared_ptr<const T> get() const {
+    std::lock_guard lock(mutex_);
+    return value_;
+  }
+  void set(std::shared_ptr<const T> value) {
+    {
+      std::lock_guard lock(mutex_);
+      value_.swap(value);
+    }
+    version_.fetch_add(1, std::memory_order_release);
+  }
+  std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const T> value_;
+  std::atomic<std::uint64_t> version_{0};
+};
+
+/// Limits of sessions and of what goes with them.
+struct broker_limits : troupe::session::session_limits {
+  std::uint32_t max_session_expiry = 0xFFFF'FFFF;  // seconds
+  std::uint16_t max_keep_alive = 0;                // seconds, 0: as the client asks
+  std::uint16_t max_topic_alias = 64;
+  std::uint64_t max_retained_messages = 0;         // 0: no limit
+  std::int64_t passivation_delay_ms = 60'000;
+};
+
+/// The connections of one run loop by number; used on that loop only.
+using device_table = std::unordered_map<std::uint64_t, device_port*>;
+
+/// What the actors of a node share. Made before the first of them, outlives
+/// the last. Handles are set once, before any device may connect.
+struct broker_context {
+  broker_context(caf::actor_system& sys, runtime::loop_coordinator& coordinator,
+                 storage::store& durable, observe::counter_set& counts);
+
+  caf::actor_system& system;
+  runtime::loop_coordinator& loops;
+  storage::store& store;
+  observe::counter_set& counters;
+
+  reloadable<broker_limits> limits;
+  reloadable<auth::authorizer> authorizer;
+  wildcard_view wildcards;
+
+  std::vector<topic_shard_actor> topic_shards;
+  std::vector<session_shard_actor> session_shards;
+  wildcard_index_actor wildcard_index;
+  std::vector<device_table> devices;  // by run loop
+
+  std::atomic<std::uint64_t> sessions{0};
+  std::atomic<std::uint64_t> durable_sessions{0};
+  std::atomic<std::uint64_t> connected{0};
+  std::atomic<std::uint64_t> connected_maximum{0};
+  std::atomic<std::uint64_t> subscriptions{0};
+  std::atomic<std::uint64_t> shared_subscriptions{0};
+  std::atomic<bool> stopping{false};
+
+  /// Counts on the block of the calling run loop.
+  void count(observe::counter what, std::uint64_t n = 1);
+  const topic_shard_actor& topic_shard(std::string_view topic) const;
+  const session_shard_actor& session_shard(std::string_view client_id) const;
+  shard_id shard_of(std::string_view key) const;
+  /// The actor that keeps subscriptions to this filter (without "$share").
+  void change_route(route_change change);
+  /// Tells watchers of $SYS about a client; set by the node, may be empty.
+  std::function<void(bool connected, const std::string& client_id, const std::string& username,
+                     const std::string& address, std::string_view why)>
+      client_event;
+};
+
+}  // namespace troupe::broker

@@ -1,0 +1,125 @@
+#include "actors/broker/matcher.hpp"
+
+#include <algorithm>
+
+#include "actors/broker/route_changes.hpp"
+
+namespace troupe::broker {
+
+namespace {
+
+receiver received_by(const subscription& s, const mqtt::message& message) {
+  receiver r;
+  r.who = s.who;
+  r.level = std::min(message.level(), s.options.maximum_qos);
+  r.retain = s.options.retain_as_published && message.retain();
+  if (s.subscription_id != 0) r.subscription_ids.push_back(s.subscription_id);
+  return r;
+}
+
+}  // namespace
+
+void matcher::apply(const route_change& change) {
+  const auto key = key_of(change);
+  auto it = exact_.find(change.filter);
+  const route* now = it == exact_.end() ? nullptr : it->second.find(key);
+  if (auto next = changed_route(change, now)) {
+    if (it == exact_.end()) it = exact_.try_emplace(change.filter).first;
+    it->second.insert(std::move(*next));
+  } else if (it != exact_.end()) {
+    it->second.erase(key);
+    if (it->second.empty()) exact_.erase(it);
+  }
+}
+
+template <class Visit>
+void matcher::visit_routes(std::string_view topic, Visit&& visit) {
+  if (const auto version = context_.wildcards.version(); version != wildcard_version_) {
+    wildcards_ = context_.wildcards.latest();
+    wildcard_version_ = version;
+  }
+  auto each = [&](std::span<const route> run) {
+    for (const auto& r : run) visit(r);
+  };
+  if (!exact_.empty()) {
+    if (auto it = exact_.find(std::string(topic)); it != exact_.end())
+      it->second.for_each_run(each);
+  }
+  if (!wildcards_.empty()) wildcards_.match(topic, each);
+}
+
+void matcher::match(const mqtt::message& message, std::vector<receiver>& out) {
+  out.clear();
+  visit_routes(message.topic(), [&](const route& r) { collect(r, message, out); });
+  if (out.size() > 1) merge(out);
+}
+
+void matcher::collect(const route& r, const mqtt::message& message, std::vector<receiver>& out) {
+  if (r.group) {
+    choose(*r.group, message, session_id{}, out);
+    return;
+  }
+  const auto& s = r.plain;
+  if (s.who->ended()) return;
+  if (s.options.no_local && s.who->id().value == message.publisher()) {
+    ++no_local_;
+    return;
+  }
+  out.push_back(received_by(s, message));
+}
+
+bool matcher::choose(const share_group& group, const mqtt::message& message, session_id without,
+                     std::vector<receiver>& out) {
+  const auto count = group.members.size();
+  const auto start = group.cursor->fetch_add(1, std::memory_order_relaxed);
+  const subscription* chosen = nullptr;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& member = group.members[(start + i) % count];
+    if (member.who->ended() || member.who->id() == without) continue;
+    if (member.who->online()) {
+      chosen = &member;
+      break;
+    }
+    // Nobody is there: a durable member keeps it, if the message can be kept.
+    const bool keeps = member.who->durable() && message.level() != mqtt::qos::at_most_once &&
+                       member.options.maximum_qos != mqtt::qos::at_most_once;
+    if (chosen == nullptr && keeps) chosen = &member;
+  }
+  if (chosen == nullptr) return false;
+  out.push_back(received_by(*chosen, message));
+  out.back().share = group.name;
+  return true;
+}
+
+bool matcher::rematch(const mqtt::message& message, const std::string& share, session_id without,
+                      std::vector<receiver>& out) {
+  out.clear();
+  bool found = false;
+  visit_routes(message.topic(), [&](const route& r) {
+    if (!found && r.group && *r.group->name == share)
+      found = choose(*r.group, message, without, out);
+  });
+  return found;
+}
+
+void matcher::merge(std::vector<receiver>& out) {
+  auto less = [](const receiver& a, const receiver& b) { return a.who->id() < b.who->id(); };
+  if (!std::is_sorted(out.begin(), out.end(), less))
+    std::stable_sort(out.begin(), out.end(), less);
+  std::size_t kept = 0;
+  for (std::size_t i = 1; i < out.size(); ++i) {
+    auto& into = out[kept];
+    auto& next = out[i];
+    if (into.who != next.who || into.share || next.share) {
+      if (++kept != i) out[kept] = std::move(next);
+      continue;
+    }
+    into.level = std::max(into.level, next.level);
+    into.retain = into.retain || next.retain;
+    into.subscription_ids.insert(into.subscription_ids.end(), next.subscription_ids.begin(),
+                                 next.subscription_ids.end());
+  }
+  out.resize(kept + 1);
+}
+
+}  // namespace troupe::broker

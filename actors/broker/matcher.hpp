@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/broker/messages.hpp"
+#include "protocol/topics/persistent_set.hpp"
+
+namespace troupe::broker {
+
+/// One session that a message is for; overlapping subscriptions are one
+/// receiver with the highest QoS and all identifiers [MQTT-3.3.4-2 to 4].
+struct receiver {
+  subscriber_ptr who;
+  mqtt::qos level = mqtt::qos::at_most_once;  // granted: not above the message's own
+  bool retain = false;
+  std::vector<std::uint32_t> subscription_ids;
+  std::shared_ptr<const std::string> share;  // not null: one of a group
+};
+
+/// The routes that one topic shard matches by: its exact filters and the
+/// latest snapshot of the wildcard index. Not thread-safe.
+class matcher {
+ public:
+  explicit matcher(const broker_context& context) : context_(context) {}
+
+  void apply(const route_change& change);
+
+  /// Fills `out` with the receivers of the message, no session twice (except
+  /// as member of shared groups). Sessions that ended and no-local ones are left out.
+  void match(const mqtt::message& message, std::vector<receiver>& out);
+
+  /// Another member of a shared group for a message, or nothing.
+  bool rematch(const mqtt::message& message, const std::string& share, session_id without,
+               std::vector<receiver>& out);
+
+  std::size_t exact_filters() const noexcept { return exact_.size(); }
+  std::uint64_t no_local() const noexcept { return no_local_; }
+
+ private:
+  struct route_traits {
+    using key_type = std::uint64_t;
+    static key_type key_of(const route& r) noexcept { return r.key(); }
+    static std::uint64_t hash(key_type key) noexcept { return topics::seeded_hash(key); }
+  };
+  using route_set = topics::persistent_set<route, route_traits>;
+
+  template <class Visit>
+  void visit_routes(std::string_view topic, Visit&& visit);
+  void collect(const route& r, const mqtt::message& message, std::vector<receiver>& out);
+  bool choose(const share_group& group, const mqtt::message& message, session_id without,
+              std::vector<receiver>& out);
+  void merge(std::vector<receiver>& out);
+
+  const broker_context& context_;
+  std::unordered_map<std::string, route_set> exact_;
+  wildcard_routes wildcards_;
+  std::uint64_t wildcard_version_ = 0;
+  std::uint64_t no_local_ = 0;
+};
+
+}  // namespace troupe::broker

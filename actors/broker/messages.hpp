@@ -1,0 +1,193 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <caf/actor_control_block.hpp>
+
+#include "actors/broker/route.hpp"
+#include "protocol/mqtt/message.hpp"
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/session/delivery.hpp"
+#include "storage/store.hpp"
+
+/// What the actors of the broker say to each other. Every message is one
+/// struct; interfaces.hpp says who says which to whom.
+namespace troupe::broker {
+
+/// Returns what a client's batch took of its connection's credit when the last
+/// one who works on the batch lets go of it.
+class credit {
+ public:
+  explicit credit(std::function<void()> give_back) : give_back_(std::move(give_back)) {}
+  credit(const credit&) = delete;
+  credit& operator=(const credit&) = delete;
+  ~credit() { give_back_(); }
+
+ private:
+  std::function<void()> give_back_;
+};
+
+// --- to a topic shard -------------------------------------------------------
+
+/// Terms of a message that is for one session only: a retained message for a
+/// new durable subscription.
+struct direction {
+  subscriber_ptr to;
+  mqtt::qos level = mqtt::qos::at_most_once;
+  bool retain = false;
+  std::vector<std::uint32_t> subscription_ids;
+};
+
+/// A message that a member of a shared group did not take.
+struct second_choice {
+  std::shared_ptr<const std::string> share;
+  subscriber_ptr declined_by;
+};
+
+struct publish_item {
+  mqtt::message_ptr body;
+  std::uint64_t token = 0;         // 0: nobody asks for the outcome
+  mqtt::packet_id received = 0;    // QoS 2 id to remember with the message
+  std::unique_ptr<direction> directed;
+  std::unique_ptr<second_choice> declined;
+};
+
+/// What one session publishes to one topic shard out of one read of its
+/// socket; in order. Answered by publish_outcome if any item has a token.
+struct publish_batch {
+  session_id from;                // none: the broker itself
+  caf::strong_actor_ptr answer_to;  // may be null
+  std::vector<publish_item> items;
+  std::shared_ptr<credit> held;
+};
+struct publish_request {
+  std::shared_ptr<publish_batch> batch;
+};
+
+/// Adds or removes a subscription; to the topic shard of an exact filter or to
+/// the wildcard index. Answered by route_changed. `filter` has no "$share".
+struct route_change {
+  bool add = true;
+  std::string filter;
+  std::string share;  // whole "$share/group/filter", or empty
+  subscription what;
+  std::uint64_t token = 0;          // 0: no answer
+  caf::strong_actor_ptr answer_to;
+};
+
+
+/// The store has written a transaction of a topic shard.
+struct commit_done {
+  std::uint64_t number = 0;
+  bool ok = true;
+  storage::order_no first_order = 0;
+};
+
+// --- to a session -------------------------------------------------------------
+
+/// In the order of the topic shard that sends it.
+struct deliver {
+  std::vector<troupe::session::delivery> messages;
+};
+struct publish_outcome {
+  std::vector<std::pair<std::uint64_t, mqtt::reason_code>> outcomes;
+};
+struct route_changed {
+  std::uint64_t token = 0;
+};
+
+/// A CONNECT that was accepted by authentication, on its way to its session.
+struct connect_order {
+  mqtt::connect_packet packet;   // client id set, password cleared
+  std::string username;          // effective
+  std::string address;
+  bool assigned_client_id = false;
+  std::string authentication_data;  // final data of an enhanced authentication
+  unsigned loop = 0;             // run loop of the connection
+  std::uint64_t connection = 0;  // its number there
+  std::uint64_t sequence = 0;    // given by the session shard: the latest wins
+};
+using connect_order_ptr = std::shared_ptr<connect_order>;
+
+struct attach_client {
+  connect_order_ptr order;
+};
+
+/// One packet of a client, decoded. Publishes are messages already.
+struct client_publish {
+  mqtt::message_ptr body;
+  mqtt::packet_id id = 0;
+};
+using client_packet =
+    std::variant<client_publish, mqtt::ack_packet, mqtt::subscribe_packet, mqtt::unsubscribe_packet,
+                 mqtt::pingreq_packet, mqtt::disconnect_packet>;
+
+/// All packets of one read of the client's socket.
+struct client_batch {
+  std::uint64_t connection = 0;
+  std::vector<client_packet> packets;
+  std::shared_ptr<credit> held;
+};
+struct client_input {
+  std::shared_ptr<client_batch> batch;
+};
+/// The connection takes bytes again.
+struct client_drained {
+  std::uint64_t connection = 0;
+};
+/// The connection is gone; after all its input.
+struct client_gone {
+  std::uint64_t connection = 0;
+  std::string why;
+};
+
+/// Runs inside the actor that receives it: the way back from the store.
+struct deferred {
+  std::function<void()> run;
+};
+
+/// Ends a client's connection or its whole session, by an admin or because a
+/// clean start replaced it.
+struct kick {
+  mqtt::reason_code reason = mqtt::reason_code::administrative_action;
+  bool end_session = false;
+  bool send_will = true;
+};
+/// A woken session has something to do without a client: a will, an expiry.
+struct wake_session {};
+/// The node stops: say goodbye, record what is under way.
+struct shut_down {};
+
+// --- to a session shard -----------------------------------------------------
+
+/// Answered through the connection's loop: the connection is attached or refused.
+struct open_session {
+  connect_order_ptr order;
+};
+/// From a session that is over, its last word; forget follows.
+struct session_ended {
+  session_id id;
+  std::string client_id;
+  caf::strong_actor_ptr actor;
+};
+/// From a durable session that wants to sleep; forget follows.
+struct session_resting {
+  caf::strong_actor_ptr actor;
+  std::vector<storage::subscription_record> subscriptions;
+  storage::session_record record;
+};
+/// From a session that received an attach after it ended or went to rest.
+struct reopen {
+  connect_order_ptr order;
+};
+/// To a session: the shard no longer knows it; nothing will come any more.
+struct forget {};
+
+}  // namespace troupe::broker

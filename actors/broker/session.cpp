@@ -1,0 +1,397 @@
+#include "actors/broker/session.hpp"
+
+#include <algorithm>
+
+#include "actors/broker/tell.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+using observe::log_event;
+using observe::log_level;
+using observe::log_module;
+
+namespace {
+
+constexpr std::uint32_t never = 0xFFFF'FFFF;
+
+}  // namespace
+
+session::session(caf::actor_config& cfg, broker_context& context, session_birth birth)
+    : lean_actor(cfg),
+      context_(context),
+      limits_(context.limits.get()),
+      who_(std::move(birth.who)),
+      client_id_(std::move(birth.client_id)),
+      shard_(std::move(birth.shard)),
+      inbound_(*limits_, who_->durable()),
+      outbound_(*limits_, who_->durable()) {
+  if (!birth.woken) return;
+  phase_ = phase::loading;
+  fresh_ = false;
+  stored_ = true;
+  for (auto& s : birth.subscriptions)
+    subscriptions_.emplace(std::move(s.filter), held_subscription{s.options, s.subscription_id});
+  username_ = std::move(birth.record.username);
+  version_ = birth.record.version;
+  expiry_ = birth.record.expiry;
+  will_ = std::move(birth.record.will);
+  disconnected_at_ = birth.record.disconnected_at;
+}
+
+session::~session() = default;
+
+void session::on_exit(const caf::error& reason) {
+  if (auto* loop = runtime::run_loop::current(); loop != nullptr && loop == home()) cancel_timer();
+  if (device_ != nullptr) device_->disconnect(mqtt::reason_code::unspecified_error, "Session failed");
+  device_ = nullptr;
+  lean_actor::on_exit(reason);
+}
+
+void session::cancel_timer() {
+  if (scheduled()) home()->timers().cancel(*this);
+}
+
+std::int64_t session::now() const { return runtime::run_loop::current()->wall(); }
+
+void session::receive(caf::mailbox_element& m) {
+  if (auto* input = runtime::mutable_payload<client_input>(m)) {
+    on_input(*input->batch);
+  } else if (auto* d = runtime::mutable_payload<deliver>(m)) {
+    on_deliver(d->messages);
+  } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
+    for (auto [token, reason] : outcome->outcomes) inbound_.completed(token, reason, *this);
+  } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
+    work->run();
+  } else if (auto* drained = runtime::mutable_payload<client_drained>(m)) {
+    if (drained->connection == connection_ && device_ != nullptr) outbound_.pump(now(), *this);
+  } else if (auto* changed = runtime::mutable_payload<route_changed>(m)) {
+    change_settled(changed->token);
+  } else if (auto* wanted = runtime::mutable_payload<attach_client>(m)) {
+    on_attach(wanted->order);
+  } else if (auto* gone = runtime::mutable_payload<client_gone>(m)) {
+    on_gone(*gone);
+  } else if (auto* order = runtime::mutable_payload<kick>(m)) {
+    on_kick(*order);
+  } else if (runtime::mutable_payload<wake_session>(m) != nullptr) {
+    if (phase_ == phase::loading) load();
+  } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
+    on_shut_down();
+  } else if (runtime::mutable_payload<forget>(m) != nullptr) {
+    quit(caf::exit_reason::normal);
+    return;
+  }
+  if (!replays_.empty()) continue_replay();
+  flush();
+}
+
+// --- connections ---------------------------------------------------------------
+
+void session::on_attach(const connect_order_ptr& order) {
+  if (phase_ == phase::ending || phase_ == phase::resting) {
+    tell(shard_, reopen{order});
+    return;
+  }
+  if (order->sequence < sequence_) return refuse(*order, mqtt::reason_code::session_taken_over);
+  sequence_ = order->sequence;
+  if (phase_ == phase::loading) {
+    for (auto& earlier : waiting_) refuse(*earlier, mqtt::reason_code::session_taken_over);
+    waiting_.assign(1, order);
+    load();
+    return;
+  }
+  if (connected_) take_over();
+  auto& loop = context_.loops.loop(order->loop);
+  if (&loop != home()) {
+    cancel_timer();
+    move_home(loop);
+    // Goes on there, behind what waits for us already.
+    tell(strong(*this), attach_client{order});
+    return;
+  }
+  begin(order);
+}
+
+void session::take_over() {
+  context_.count(counter::sessions_taken_over);
+  if (device_ != nullptr)
+    device_->disconnect(mqtt::reason_code::session_taken_over, "Another connection took over");
+  device_ = nullptr;
+  // [MQTT-3.1.3-9]: with a delay, the new connection keeps the will from being sent.
+  if (will_ && will_->delay == 0) publish_will();
+  will_.reset();
+  go_offline();
+}
+
+void session::begin(const connect_order_ptr& order) {
+  cancel_timer();
+  auto& devices = context_.devices[order->loop];
+  auto it = devices.find(order->connection);
+  const auto& packet = order->packet;
+  order_ = order;
+  connection_ = order->connection;
+  device_ = it == devices.end() ? nullptr : it->second;
+  version_ = packet.version;
+  username_ = order->username;
+  will_ = packet.will;
+  expiry_ = std::min(packet.session_expiry, limits_->max_session_expiry);
+  disconnected_at_ = 0;
+  clean_goodbye_ = false;
+  connected_ = true;
+  who_->durable(expiry_ != 0);
+  who_->actor(strong(*this));
+  who_->online(device_ != nullptr);
+  context_.count(fresh_ ? counter::sessions_created : counter::sessions_resumed);
+  context_.count(counter::clients_connected);
+  const auto online = context_.connected.fetch_add(1) + 1;
+  auto most = context_.connected_maximum.load();
+  while (most < online && !context_.connected_maximum.compare_exchange_weak(most, online)) {
+  }
+  outbound_.durable(durable());
+  inbound_.durable(durable());
+  if (durable() && !stored_) {
+    stored_ = true;
+    context_.durable_sessions.fetch_add(1);
+    for (const auto& [filter, terms] : subscriptions_)
+      writes().put_subscription(who_->id(), {filter, terms.options, terms.subscription_id});
+  }
+  if (stored_) {
+    writes().put_session(record(0));
+    after_.push_back({after_commit::kind::connack, connection_, false});
+  } else {
+    send_connack();
+  }
+  if (context_.client_event)
+    context_.client_event(true, client_id_, username_, order->address, {});
+  log_event(log_module::session, log_level::debug, "Client connected",
+            {{"client", client_id_}, {"address", order->address}, {"user", username_}});
+}
+
+void session::send_connack() {
+  if (!order_) return;
+  const auto order = std::exchange(order_, nullptr);
+  const bool present = !fresh_;
+  fresh_ = false;
+  if (device_ == nullptr) return;  // it is gone already; client_gone is on its way
+  const auto& packet = order->packet;
+  mqtt::connack_packet connack;
+  connack.session_present = present;
+  if (expiry_ != packet.session_expiry) connack.session_expiry = expiry_;
+  connack.receive_maximum = limits_->receive_maximum;
+  connack.topic_alias_maximum = limits_->max_topic_alias;
+  if (order->assigned_client_id) connack.assigned_client_id = client_id_;
+  const auto most = limits_->max_keep_alive;
+  if (most != 0 && (packet.keep_alive == 0 || packet.keep_alive > most))
+    connack.server_keep_alive = most;
+  if (packet.request_response_information)
+    connack.response_information = "response/" + client_id_ + "/";
+  connack.authentication_method = packet.authentication_method;
+  connack.authentication_data = order->authentication_data;
+  device_->accepted(who_->id(), strong(*this), *this, connack);
+  inbound_.connected(version_);
+  outbound_.connected({version_, packet.receive_maximum, packet.maximum_packet_size}, now(), *this);
+}
+
+void session::refuse(const connect_order& order, mqtt::reason_code reason) {
+  context_.loops.loop(order.loop).post([&context = context_, loop = order.loop,
+                                        number = order.connection, reason] {
+    auto& devices = context.devices[loop];
+    if (auto it = devices.find(number); it != devices.end())
+      it->second->disconnect(reason, mqtt::to_string(reason));
+  });
+}
+
+void session::on_gone(const client_gone& gone) {
+  if (!connected_ || gone.connection != connection_) return;
+  device_ = nullptr;
+  log_event(log_module::session, log_level::debug, "Client disconnected",
+            {{"client", client_id_}, {"why", gone.why}});
+  if (context_.client_event) context_.client_event(false, client_id_, username_, {}, gone.why);
+  go_offline();
+  if (expiry_ == 0) return end();
+  disconnected_at_ = now();
+  if (clean_goodbye_) will_.reset();
+  if (will_ && will_->delay == 0) publish_will();
+  if (phase_ == phase::active) {
+    writes().put_session(record(disconnected_at_));
+    plan_offline_timer();
+  }
+}
+
+void session::go_offline() {
+  connected_ = false;
+  order_.reset();
+  replays_.clear();
+  changes_.clear();
+  who_->online(false);
+  inbound_.disconnected();
+  outbound_.disconnected();
+  context_.connected.fetch_sub(1);
+  context_.count(counter::clients_disconnected);
+}
+
+// --- the end, and sleep ---------------------------------------------------------
+
+void session::on_kick(const kick& order) {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (!order.send_will) will_.reset();
+  const bool was_connected = connected_;
+  if (device_ != nullptr) device_->disconnect(order.reason, mqtt::to_string(order.reason));
+  device_ = nullptr;
+  if (was_connected) {
+    if (context_.client_event)
+      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
+    go_offline();
+  }
+  if (order.end_session || expiry_ == 0) {
+    context_.count(counter::sessions_discarded);
+    for (auto& waiting : waiting_) tell(shard_, reopen{waiting});
+    waiting_.clear();
+    return end();
+  }
+  if (!was_connected) return;
+  disconnected_at_ = now();
+  if (will_ && will_->delay == 0) publish_will();
+  writes().put_session(record(disconnected_at_));
+  plan_offline_timer();
+}
+
+void session::on_shut_down() {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  const auto recorded = outbound_.unrecorded();
+  const bool was_connected = connected_;
+  on_kick({mqtt::reason_code::server_shutting_down, false, true});
+  cancel_timer();
+  if (phase_ == phase::ending) return;
+  for (const auto& x : recorded) writes().put_outgoing(who_->id(), {x.id, x.order, x.released});
+  if (was_connected) writes().put_session(record(now()));
+}
+
+void session::end() {
+  cancel_timer();
+  phase_ = phase::ending;
+  who_->end();
+  if (clean_goodbye_) will_.reset();
+  publish_will();
+  outbound_.abandon(*this);
+  drop_routes();
+  if (stored_) {
+    writes().erase_session(who_->id(), client_id_);
+    context_.durable_sessions.fetch_sub(1);
+  }
+  who_->actor(nullptr);
+  tell(shard_, session_ended{who_->id(), client_id_, strong(*this)});
+}
+
+void session::rest() {
+  for (const auto& x : outbound_.unrecorded())
+    writes().put_outgoing(who_->id(), {x.id, x.order, false});
+  flush();  // before whoever wakes it can read
+  cancel_timer();
+  phase_ = phase::resting;
+  session_resting message{strong(*this), {}, record(disconnected_at_)};
+  for (const auto& [filter, terms] : subscriptions_)
+    message.subscriptions.push_back({filter, terms.options, terms.subscription_id});
+  who_->actor(nullptr);
+  context_.count(counter::sessions_passivated);
+  tell(shard_, std::move(message));
+}
+
+std::int64_t session::expires_at() const {
+  if (expiry_ == never || disconnected_at_ == 0) return INT64_MAX;
+  return disconnected_at_ + std::int64_t{expiry_} * 1000;
+}
+
+void session::plan_offline_timer() {
+  auto at = disconnected_at_ + limits_->passivation_delay_ms;
+  // A session that owes a will stays awake until the will is sent.
+  if (will_) at = disconnected_at_ + std::int64_t{will_->delay} * 1000;
+  at = std::max(std::min(at, expires_at()), now() + 100);
+  auto& loop = *runtime::run_loop::current();
+  loop.timers().schedule(*this, loop.now() + (at - now()));
+}
+
+void session::on_timer() {
+  later([this] { offline_timer_fired(); });
+}
+
+void session::offline_timer_fired() {
+  if (phase_ != phase::active || connected_) return;
+  const auto time = now();
+  if (time >= expires_at()) {
+    context_.count(counter::sessions_expired);
+    return end();
+  }
+  if (will_ && time >= disconnected_at_ + std::int64_t{will_->delay} * 1000) {
+    publish_will();
+    writes().put_session(record(disconnected_at_));
+  }
+  const bool idle = commits_under_way_ == 0 && inbound_.pending() == 0 && outbound_.settled();
+  const bool due = time >= disconnected_at_ + limits_->passivation_delay_ms;
+  if (!will_ && due && idle && !context_.stopping.load()) return rest();
+  plan_offline_timer();
+}
+
+void session::publish_will() {
+  if (!will_) return;
+  auto will = std::move(*will_);
+  will_.reset();
+  const auto authorizer = context_.authorizer.get();
+  if (authorizer && !authorizer->may_publish({client_id_, username_}, will.topic)) return;
+  context_.count(counter::wills_sent);
+  mqtt::message::fields f;
+  f.topic = will.topic;
+  f.payload = will.payload;
+  f.properties = will.properties;
+  f.level = will.level;
+  f.retain = will.retain;
+  f.received_at = now();
+  if (will.expiry) f.expires_at = f.received_at + std::int64_t{*will.expiry} * 1000;
+  f.publisher = who_->id().value;
+  item_for(*mqtt::message::make(f)).token = 0;
+}
+
+// --- waking ----------------------------------------------------------------------
+
+void session::load() {
+  if (loading_) return;
+  loading_ = true;
+  ++commits_under_way_;
+  context_.store.read_contents(
+      who_->id(), [self = strong(*this), this](storage::session_contents contents) {
+        auto kept = std::make_shared<storage::session_contents>(std::move(contents));
+        tell(self, deferred{[this, kept] { loaded(std::move(*kept)); }});
+      });
+}
+
+void session::loaded(storage::session_contents contents) {
+  --commits_under_way_;
+  if (phase_ != phase::loading) return;
+  phase_ = phase::active;
+  context_.count(counter::sessions_woken);
+  who_->recount(contents.queued, contents.queued_bytes);
+  inbound_.restore(std::move(contents.received));
+  std::vector<troupe::session::stored_exchange> exchanges;
+  for (const auto& x : contents.outgoing) exchanges.push_back({x.id, x.order, x.released});
+  outbound_.restore(std::move(exchanges));
+  if (waiting_.empty()) return plan_offline_timer();
+  const auto order = waiting_.back();
+  waiting_.clear();
+  on_attach(order);
+}
+
+storage::session_record session::record(std::int64_t disconnected_at) const {
+  storage::session_record r;
+  r.id = who_->id();
+  r.client_id = client_id_;
+  r.username = username_;
+  r.version = version_;
+  r.expiry = expiry_;
+  r.disconnected_at = disconnected_at;
+  r.will = will_;
+  return r;
+}
+
+}  // namespace troupe::broker

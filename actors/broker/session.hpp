@@ -1,0 +1,188 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/broker/device_port.hpp"
+#include "actors/runtime/lean_actor.hpp"
+#include "actors/runtime/timer_wheel.hpp"
+#include "protocol/session/effects.hpp"
+#include "protocol/session/inbound_flow.hpp"
+#include "protocol/session/outbound_flow.hpp"
+#include "storage/store.hpp"
+
+namespace troupe::broker {
+
+/// How a session begins: new, or woken from the store with what the directory
+/// kept of it.
+struct session_birth {
+  subscriber_ptr who;
+  std::string client_id;
+  session_shard_actor shard;
+  bool woken = false;
+  storage::session_record record;  // if woken
+  std::vector<storage::subscription_record> subscriptions;
+};
+
+/// The MQTT state of one client. Its home is the run loop of its connection
+/// and moves there with every new one.
+///
+///     loading --contents read--> active <--attach / gone--> (offline)
+///     active --expired, clean end, kicked--> ending --forget--> gone
+///     offline for a while, durable --> resting --forget--> asleep on disk
+///
+/// The rules of the exchange stand in protocol/session; this class connects
+/// them to the shards, the store and the connection. All that one message asks
+/// of the store is one transaction, all that it publishes to a shard one batch.
+class session final : public runtime::lean_actor,
+                      private troupe::session::session_effects,
+                      private device_owner,
+                      private runtime::timer_entry {
+ public:
+  session(caf::actor_config& cfg, broker_context& context, session_birth birth);
+  ~session() override;
+  const char* name() const override { return "session"; }
+
+ protected:
+  void receive(caf::mailbox_element& m) override;
+  void on_exit(const caf::error& reason) override;
+
+ private:
+  enum class phase : std::uint8_t { loading, active, ending, resting };
+  struct held_subscription {
+    mqtt::subscription_options options;
+    std::uint32_t subscription_id = 0;
+  };
+  /// A SUBSCRIBE or UNSUBSCRIBE that waits for routes and store.
+  struct change_in_progress {
+    mqtt::suback_packet answer;
+    std::uint64_t connection = 0;
+    std::uint32_t waiting = 0;
+    std::vector<std::pair<std::string, held_subscription>> replay;
+  };
+  /// Retained messages that a subscription has still to get.
+  struct replay {
+    std::string filter;
+    held_subscription terms;
+    std::string cursor;
+  };
+  /// What is to be done when the transaction at hand is committed.
+  struct after_commit {
+    enum class kind : std::uint8_t { outgoing, received, change, connack } what;
+    std::uint64_t number = 0;  // packet id, token or connection
+    bool released = false;
+  };
+
+  // session.cpp: life
+  void on_attach(const connect_order_ptr& order);
+  void take_over();
+  void begin(const connect_order_ptr& order);
+  void send_connack();
+  void on_gone(const client_gone& gone);
+  void go_offline();
+  void on_kick(const kick& order);
+  void on_shut_down();
+  void end();
+  void rest();
+  void refuse(const connect_order& order, mqtt::reason_code reason);
+  void publish_will();
+  void plan_offline_timer();
+  void offline_timer_fired();
+  void load();
+  void loaded(storage::session_contents contents);
+  storage::session_record record(std::int64_t disconnected_at) const;
+  std::int64_t expires_at() const;
+
+  // session_client.cpp: packets
+  void on_input(client_batch& batch);
+  void on_publish(client_publish& publish);
+  void on_ack(const mqtt::ack_packet& ack);
+  void on_disconnect(const mqtt::disconnect_packet& packet);
+  void on_deliver(std::vector<troupe::session::delivery>& messages);
+
+  // session_subscriptions.cpp
+  void on_subscribe(const mqtt::subscribe_packet& packet);
+  void on_unsubscribe(const mqtt::unsubscribe_packet& packet);
+  mqtt::reason_code subscribe_one(const mqtt::subscribe_entry& entry, std::uint32_t id,
+                                  std::uint64_t token, change_in_progress& change);
+  void change_route(bool add, const std::string& filter, const held_subscription& terms,
+                    std::uint64_t token);
+  void change_settled(std::uint64_t token);
+  void continue_replay();
+  void replay_page(storage::retained_page page);
+  void offer_retained(const mqtt::message_ptr& message, const held_subscription& terms);
+  void drop_routes();
+
+  // session_effects.cpp: troupe::session::session_effects
+  void send(const troupe::session::publish_out& publish) override;
+  void send(const mqtt::ack_packet& ack) override;
+  void send(const mqtt::suback_packet& suback) override;
+  void send_pingresp() override;
+  bool writable() override;
+  void disconnect(mqtt::reason_code reason, std::string_view sentence) override;
+  void route(troupe::session::routed_publish publish) override;
+  void redispatch(const troupe::session::delivery& message) override;
+  void dropped(const mqtt::message& message, troupe::session::drop_reason why) override;
+  void record_outgoing(mqtt::packet_id id, std::uint64_t order, bool released) override;
+  void erase_outgoing(mqtt::packet_id id) override;
+  void settle(const troupe::session::stored_place& place, std::size_t bytes) override;
+  void erase_received(mqtt::packet_id id) override;
+  void want_page(std::uint64_t after, std::uint32_t count, std::uint64_t bytes) override;
+  void flush();
+  void committed(const std::vector<after_commit>& finished, bool ok);
+  publish_item& item_for(const mqtt::message& message);
+  storage::transaction& writes();
+
+  void device_lost() noexcept override { device_ = nullptr; }
+  void on_timer() override;
+  void cancel_timer();
+  void later(std::function<void()> run);
+  std::int64_t now() const;
+  bool durable() const noexcept { return who_->durable(); }
+
+  broker_context& context_;
+  std::shared_ptr<const broker_limits> limits_;
+  subscriber_ptr who_;
+  std::string client_id_;
+  session_shard_actor shard_;
+  troupe::session::inbound_flow inbound_;
+  troupe::session::outbound_flow outbound_;
+  std::map<std::string, held_subscription, std::less<>> subscriptions_;
+  std::map<std::uint64_t, change_in_progress> changes_;
+  std::vector<replay> replays_;
+  std::shared_ptr<const auth::authorizer> authorizer_;
+  std::uint64_t authorizer_version_ = 0;
+
+  device_port* device_ = nullptr;
+  connect_order_ptr order_;  // of the connection at hand
+  std::vector<connect_order_ptr> waiting_;  // while loading
+  std::optional<mqtt::will> will_;
+  std::string username_;
+  std::uint64_t connection_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t next_token_ = 1;
+  std::int64_t disconnected_at_ = 0;
+  std::uint32_t expiry_ = 0;
+  mqtt::protocol_version version_ = mqtt::protocol_version::v5;
+  phase phase_ = phase::active;
+  bool loading_ = false;      // the store was asked
+  bool stored_ = false;       // the store has a record of it
+  bool fresh_ = true;         // no connection was ever accepted
+  bool connected_ = false;    // counted as a connected client
+  bool replaying_ = false;
+  bool clean_goodbye_ = false;
+  std::uint32_t commits_under_way_ = 0;
+
+  // Of the message at hand, see flush().
+  std::optional<storage::transaction> writes_;
+  std::vector<after_commit> after_;
+  std::vector<std::pair<shard_id, std::shared_ptr<publish_batch>>> batches_;
+  std::shared_ptr<credit> credit_;
+};
+
+}  // namespace troupe::broker

@@ -1,0 +1,103 @@
+// The packets of the client, and the messages for it.
+
+#include "actors/broker/session.hpp"
+#include "actors/broker/tell.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+void session::on_input(client_batch& batch) {
+  if (!connected_ || batch.connection != connection_) return;
+  credit_ = batch.held;
+  for (auto& packet : batch.packets) {
+    // A packet before it may have ended the connection.
+    if (device_ == nullptr) break;
+    if (auto* publish = std::get_if<client_publish>(&packet)) {
+      on_publish(*publish);
+    } else if (auto* ack = std::get_if<mqtt::ack_packet>(&packet)) {
+      on_ack(*ack);
+    } else if (auto* subscribe = std::get_if<mqtt::subscribe_packet>(&packet)) {
+      on_subscribe(*subscribe);
+    } else if (auto* unsubscribe = std::get_if<mqtt::unsubscribe_packet>(&packet)) {
+      on_unsubscribe(*unsubscribe);
+    } else if (std::holds_alternative<mqtt::pingreq_packet>(packet)) {
+      send_pingresp();
+    } else if (auto* goodbye = std::get_if<mqtt::disconnect_packet>(&packet)) {
+      on_disconnect(*goodbye);
+    }
+  }
+  credit_.reset();
+}
+
+void session::on_publish(client_publish& publish) {
+  const auto& message = *publish.body;
+  context_.count(observe::messages_received(static_cast<unsigned>(message.level())));
+  context_.count(counter::message_bytes_received, message.payload().size());
+  if (const auto version = context_.authorizer.version(); version != authorizer_version_) {
+    authorizer_ = context_.authorizer.get();
+    authorizer_version_ = version;
+  }
+  const bool allowed =
+      !authorizer_ || authorizer_->may_publish({client_id_, username_}, message.topic());
+  context_.count(allowed ? counter::authorization_allow : counter::authorization_deny);
+  if (message.level() == mqtt::qos::at_most_once) {
+    if (!allowed) return dropped(message, troupe::session::drop_reason::not_authorized);
+    route({std::move(publish.body), 0, 0});
+    return;
+  }
+  const auto result = inbound_.publish(message.level(), publish.id, *this);
+  if (result.what != troupe::session::inbound_flow::verdict::route) return;
+  if (!allowed) {
+    dropped(message, troupe::session::drop_reason::not_authorized);
+    inbound_.completed(result.token, mqtt::reason_code::not_authorized, *this);
+    return;
+  }
+  const bool remember = durable() && message.level() == mqtt::qos::exactly_once;
+  route({std::move(publish.body), result.token, remember ? publish.id : mqtt::packet_id{0}});
+}
+
+void session::on_ack(const mqtt::ack_packet& ack) {
+  switch (ack.kind) {
+    case mqtt::ack_kind::puback:
+      return outbound_.puback(ack.id, now(), *this);
+    case mqtt::ack_kind::pubrec:
+      return outbound_.pubrec(ack.id, ack.reason, now(), *this);
+    case mqtt::ack_kind::pubcomp:
+      return outbound_.pubcomp(ack.id, now(), *this);
+    case mqtt::ack_kind::pubrel:
+      return inbound_.pubrel(ack.id, *this);
+  }
+}
+
+void session::on_disconnect(const mqtt::disconnect_packet& packet) {
+  if (packet.session_expiry) {
+    // [MQTT-3.1.2-23 and 3.14.2.2.2]: none at CONNECT is none for ever.
+    if (expiry_ == 0 && *packet.session_expiry != 0)
+      return disconnect(mqtt::reason_code::protocol_error,
+                        "Session expiry at DISCONNECT though it was 0 at CONNECT");
+    expiry_ = std::min(*packet.session_expiry, limits_->max_session_expiry);
+  }
+  clean_goodbye_ = packet.reason != mqtt::reason_code::disconnect_with_will;
+  if (clean_goodbye_) will_.reset();
+  device_->close();
+}
+
+void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (phase_ == phase::loading) return;  // it stands in the store
+  if (const auto version = context_.authorizer.version(); version != authorizer_version_) {
+    authorizer_ = context_.authorizer.get();
+    authorizer_version_ = version;
+  }
+  for (auto& d : messages) {
+    if (authorizer_ && !authorizer_->may_receive({client_id_, username_}, d.body->topic())) {
+      dropped(*d.body, troupe::session::drop_reason::not_authorized);
+      if (d.stored) settle(d.stored, d.body->footprint());
+      continue;
+    }
+    outbound_.offer(std::move(d), now(), *this);
+  }
+}
+
+}  // namespace troupe::broker

@@ -1,0 +1,192 @@
+// What the rules of the session ask for: the connection, the shards, the store.
+
+#include "actors/broker/session.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/observe/log.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+// --- to the client ---------------------------------------------------------------
+
+void session::send(const troupe::session::publish_out& publish) {
+  if (device_ != nullptr) device_->send(publish);
+}
+void session::send(const mqtt::ack_packet& ack) {
+  if (device_ != nullptr) device_->send(ack);
+}
+void session::send(const mqtt::suback_packet& suback) {
+  if (device_ != nullptr) device_->send(suback);
+}
+void session::send_pingresp() {
+  if (device_ != nullptr) device_->send_pingresp();
+}
+bool session::writable() { return device_ != nullptr && device_->writable(); }
+
+void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
+  if (device_ != nullptr) device_->disconnect(reason, sentence);
+}
+
+// --- to the shards ---------------------------------------------------------------
+
+publish_item& session::item_for(const mqtt::message& message) {
+  const auto shard = context_.shard_of(message.topic());
+  std::shared_ptr<publish_batch> batch;
+  for (auto& [number, open] : batches_)
+    if (number == shard) batch = open;
+  if (!batch) {
+    batch = std::make_shared<publish_batch>();
+    batch->from = who_->id();
+    batch->answer_to = strong(*this);
+    batch->held = credit_;
+    batches_.emplace_back(shard, batch);
+  }
+  auto& item = batch->items.emplace_back();
+  item.body = mqtt::message_ptr(&message);
+  return item;
+}
+
+void session::route(troupe::session::routed_publish publish) {
+  auto& item = item_for(*publish.body);
+  item.token = publish.token;
+  item.received = publish.received;
+}
+
+void session::redispatch(const troupe::session::delivery& message) {
+  auto& item = item_for(*message.body);
+  item.declined = std::make_unique<second_choice>();
+  item.declined->share = message.share;
+  item.declined->declined_by = who_;
+  // A session that ends is erased with all that it is owed.
+}
+
+void session::dropped(const mqtt::message& message, troupe::session::drop_reason why) {
+  using troupe::session::drop_reason;
+  counter what = counter::messages_dropped_session_ended;
+  switch (why) {
+    case drop_reason::queue_full:
+      what = counter::messages_dropped_queue_full;
+      break;
+    case drop_reason::expired:
+      what = counter::messages_dropped_expired;
+      break;
+    case drop_reason::too_large:
+      what = counter::messages_dropped_too_large;
+      break;
+    case drop_reason::output_full:
+      what = counter::messages_dropped_write_buffer_full;
+      break;
+    case drop_reason::not_authorized:
+      what = counter::messages_dropped_not_authorized;
+      break;
+    case drop_reason::session_ended:
+      break;
+  }
+  context_.count(what);
+  if (observe::log_enabled(observe::log_module::session, observe::log_level::debug))
+    observe::log_limited(observe::log_module::session, observe::log_level::debug, "Message dropped",
+                         {{"client", client_id_},
+                          {"topic", message.topic()},
+                          {"reason", observe::counter_table[observe::index(what)].value}});
+}
+
+// --- to the store ------------------------------------------------------------------
+
+storage::transaction& session::writes() {
+  if (!writes_) writes_.emplace();
+  return *writes_;
+}
+
+void session::record_outgoing(mqtt::packet_id id, std::uint64_t order, bool released) {
+  writes().put_outgoing(who_->id(), {id, order, released});
+  after_.push_back({after_commit::kind::outgoing, id, released});
+}
+
+void session::erase_outgoing(mqtt::packet_id id) { writes().erase_outgoing(who_->id(), id); }
+
+void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
+  writes().settle(who_->id(), place.order, {place.body_shard, place.body_offset}, place.sole);
+  who_->settle(bytes);
+}
+
+void session::erase_received(mqtt::packet_id id) {
+  writes().erase_received(who_->id(), id);
+  after_.push_back({after_commit::kind::received, id, false});
+}
+
+void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t bytes) {
+  flush();  // what was settled must not be read again
+  context_.store.read_owed(
+      who_->id(), after, count, bytes, [self = strong(*this), this](storage::owed_page page) {
+        auto kept = std::make_shared<storage::owed_page>(std::move(page));
+        tell(self, deferred{[this, kept] {
+               std::vector<troupe::session::delivery> messages;
+               messages.reserve(kept->messages.size());
+               for (auto& m : kept->messages) {
+                 troupe::session::delivery d;
+                 d.body = std::move(m.body);
+                 d.level = m.entry.level;
+                 d.retain = m.entry.retain;
+                 d.subscription_ids = std::move(m.entry.subscription_ids);
+                 d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+                 if (!m.entry.share.empty())
+                   d.share = std::make_shared<const std::string>(std::move(m.entry.share));
+                 messages.push_back(std::move(d));
+               }
+               if (phase_ == phase::active)
+                 outbound_.page(std::move(messages), kept->end, kept->through, now(), *this);
+             }});
+      });
+}
+
+void session::flush() {
+  for (auto& [shard, batch] : batches_)
+    tell(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
+  batches_.clear();
+  if (!writes_) return;
+  auto writes = std::move(*writes_);
+  writes_.reset();
+  auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
+  after_.clear();
+  ++commits_under_way_;
+  context_.store.commit(std::move(writes), [self = strong(*this), this,
+                                            after](const storage::commit_result& result) {
+    tell(self, deferred{[this, after, ok = result.ok] { committed(*after, ok); }});
+  });
+}
+
+void session::committed(const std::vector<after_commit>& finished, bool ok) {
+  --commits_under_way_;
+  if (!ok) {
+    context_.count(counter::store_errors);
+    // Nothing that was promised is kept: the client has to come again.
+    if (device_ != nullptr && connected_ && !finished.empty()) {
+      if (order_)
+        device_->refused(mqtt::reason_code::server_unavailable, "The store cannot be written");
+      else
+        device_->disconnect(mqtt::reason_code::server_unavailable, "The store cannot be written");
+    }
+    return;
+  }
+  for (const auto& x : finished) {
+    switch (x.what) {
+      case after_commit::kind::outgoing:
+        outbound_.recorded(static_cast<mqtt::packet_id>(x.number), x.released, now(), *this);
+        break;
+      case after_commit::kind::received:
+        inbound_.released(static_cast<mqtt::packet_id>(x.number), *this);
+        break;
+      case after_commit::kind::change:
+        change_settled(x.number);
+        break;
+      case after_commit::kind::connack:
+        if (connected_ && x.number == connection_) send_connack();
+        break;
+    }
+  }
+}
+
+void session::later(std::function<void()> run) { tell(strong(*this), deferred{std::move(run)}); }
+
+}  // namespace troupe::broker

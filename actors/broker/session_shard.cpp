@@ -1,0 +1,251 @@
+#include "actors/broker/session_shard.hpp"
+
+#include <algorithm>
+
+#include <caf/system_messages.hpp>
+
+#include "actors/broker/session.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "protocol/topics/names.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+namespace {
+
+constexpr std::uint32_t never = 0xFFFF'FFFF;
+constexpr std::int64_t sweep_interval_ms = 1'000;
+
+}  // namespace
+
+session_shard::session_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
+                             std::uint64_t next_count)
+    : lean_actor(cfg), context_(context), next_count_(next_count), shard_(shard) {}
+
+void session_shard::receive(caf::mailbox_element& m) {
+  if (auto* request = runtime::mutable_payload<open_session>(m)) {
+    open(request->order);
+  } else if (auto* over = runtime::mutable_payload<session_ended>(m)) {
+    ended(*over);
+  } else if (auto* sleepy = runtime::mutable_payload<session_resting>(m)) {
+    resting(*sleepy);
+  } else if (auto* again = runtime::mutable_payload<reopen>(m)) {
+    open(again->order);
+  } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
+    work->run();
+  } else if (auto* down = runtime::mutable_payload<caf::down_msg>(m)) {
+    failed(*down);
+  } else if (runtime::mutable_payload<wake_session>(m) != nullptr) {
+    for (const auto& client_id : due_wills_)
+      if (auto it = sessions_.find(client_id); it != sessions_.end() && !it->second.awake) {
+        wake_up(it->second, loop().index());
+        tell(it->second.awake, wake_session{});
+      }
+    due_wills_.clear();
+    arm();
+  } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
+    if (scheduled()) home()->timers().cancel(*this);
+    for (auto& [id, e] : sessions_) tell(e.awake, shut_down{});
+  }
+}
+
+void session_shard::on_exit(const caf::error& reason) {
+  if (scheduled() && home() == runtime::run_loop::current()) home()->timers().cancel(*this);
+  sessions_.clear();
+  lean_actor::on_exit(reason);
+}
+
+// --- connections ---------------------------------------------------------------
+
+void session_shard::open(const connect_order_ptr& order) {
+  order->sequence = next_sequence_++;
+  const auto& packet = order->packet;
+  auto it = sessions_.find(packet.client_id);
+  if (it != sessions_.end() && packet.clean_start) {
+    discard(it);
+    it = sessions_.end();
+  }
+  if (it == sessions_.end()) {
+    it = sessions_.try_emplace(packet.client_id).first;
+    const bool durable = packet.session_expiry != 0;
+    it->second.who = new subscriber(session_id(shard_, next_count_++), durable);
+    session_birth birth;
+    birth.who = it->second.who;
+    birth.client_id = packet.client_id;
+    context_.sessions.fetch_add(1);
+    start(it->second, std::move(birth), order->loop);
+  } else if (!it->second.awake) {
+    wake_up(it->second, order->loop);
+  }
+  tell(it->second.awake, attach_client{order});
+}
+
+void session_shard::start(entry& e, session_birth birth, unsigned loop) {
+  birth.shard = context_.session_shards[number(shard_)];
+  auto& home = context_.loops.loop(loop);
+  auto handle = runtime::spawn_lean<session>(context_.system, &home, context_, std::move(birth));
+  e.awake = caf::actor_cast<caf::strong_actor_ptr>(handle);
+  e.who->actor(e.awake);
+  monitor(handle);
+}
+
+void session_shard::wake_up(entry& e, unsigned loop) {
+  session_birth birth;
+  birth.who = e.who;
+  birth.client_id = e.record.client_id;
+  birth.woken = true;
+  birth.record = std::move(e.record);
+  birth.subscriptions = std::move(e.subscriptions);
+  e.subscriptions = {};
+  start(e, std::move(birth), loop);
+}
+
+void session_shard::discard(directory::iterator it) {
+  if (it->second.awake) {
+    // It answers with session_ended; the new one does not wait for that.
+    tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, true, true});
+  } else {
+    context_.count(counter::sessions_discarded);
+    erase_sleeping(it->second);
+  }
+  sessions_.erase(it);
+}
+
+// --- the end of sessions ----------------------------------------------------------
+
+void session_shard::erase_sleeping(entry& e) {
+  e.who->end();
+  for (const auto& s : e.subscriptions) {
+    route_change change;
+    change.add = false;
+    const auto shared = topics::parse_shared(s.filter);
+    change.filter = shared ? std::string(shared->filter) : s.filter;
+    if (shared) change.share = s.filter;
+    change.what.who = e.who;
+    context_.change_route(std::move(change));
+    context_.subscriptions.fetch_sub(1);
+    if (shared) context_.shared_subscriptions.fetch_sub(1);
+  }
+  storage::transaction writes;
+  writes.erase_session(e.who->id(), e.record.client_id);
+  context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
+  context_.sessions.fetch_sub(1);
+  context_.durable_sessions.fetch_sub(1);
+}
+
+void session_shard::ended(const session_ended& message) {
+  auto it = sessions_.find(message.client_id);
+  if (it != sessions_.end() && it->second.who->id() == message.id) sessions_.erase(it);
+  context_.sessions.fetch_sub(1);
+  tell(message.actor, forget{});
+}
+
+void session_shard::resting(session_resting& message) {
+  auto it = sessions_.find(message.record.client_id);
+  if (it != sessions_.end() && it->second.awake == message.actor) {
+    it->second.awake = nullptr;
+    it->second.record = std::move(message.record);
+    it->second.subscriptions = std::move(message.subscriptions);
+    plan_expiry(it->second);
+  }
+  tell(message.actor, forget{});
+}
+
+void session_shard::failed(const caf::down_msg& down) {
+  if (down.reason == caf::exit_reason::normal || down.reason == caf::exit_reason::user_shutdown)
+    return;
+  // A session that throws is a fault of ours. What it was owed stands in the
+  // store; a client without durable state begins anew.
+  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+    auto& e = it->second;
+    if (!e.awake || e.awake->address() != down.source) continue;
+    observe::log_event(observe::log_module::session, observe::log_level::error,
+                       "A session failed and is restarted", {{"client", it->first}});
+    e.who->actor(nullptr);
+    e.who->online(false);
+    e.awake = nullptr;
+    if (!e.who->durable()) {
+      e.who->end();
+      context_.sessions.fetch_sub(1);
+      sessions_.erase(it);
+      return;
+    }
+    e.record.id = e.who->id();
+    e.record.client_id = it->first;
+    e.record.expiry = never;
+    e.record.disconnected_at = loop().wall();
+    return;
+  }
+}
+
+// --- sessions asleep -----------------------------------------------------------
+
+void session_shard::restore(storage::session_record record,
+                            std::vector<storage::subscription_record> subscriptions,
+                            std::int64_t now) {
+  // Zero: it was connected when the node stopped without a word.
+  const bool lost = record.disconnected_at == 0;
+  if (lost) record.disconnected_at = now;
+  entry e;
+  e.who = new subscriber(record.id, true);
+  for (const auto& s : subscriptions) {
+    route_change change;
+    const auto shared = topics::parse_shared(s.filter);
+    change.filter = shared ? std::string(shared->filter) : s.filter;
+    if (shared) change.share = s.filter;
+    change.what = {e.who, s.options, s.subscription_id};
+    context_.change_route(std::move(change));
+    context_.subscriptions.fetch_add(1);
+    if (shared) context_.shared_subscriptions.fetch_add(1);
+  }
+  const auto client_id = record.client_id;
+  if (record.will) due_wills_.push_back(client_id);
+  if (lost) {
+    storage::transaction writes;
+    writes.put_session(record);
+    context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
+  }
+  e.record = std::move(record);
+  e.subscriptions = std::move(subscriptions);
+  plan_expiry(e);
+  sessions_.insert_or_assign(client_id, std::move(e));
+  context_.sessions.fetch_add(1);
+  context_.durable_sessions.fetch_add(1);
+}
+
+void session_shard::plan_expiry(const entry& e) {
+  if (e.record.expiry == never) return;
+  expiries_.push({e.record.disconnected_at + std::int64_t{e.record.expiry} * 1000, e.who->id(),
+                  e.record.client_id});
+}
+
+void session_shard::expire() {
+  const auto now = loop().wall();
+  while (!expiries_.empty() && expiries_.top().at <= now) {
+    const auto due = expiries_.top();
+    expiries_.pop();
+    auto it = sessions_.find(due.client_id);
+    // It may have come back, or gone, since this was planned.
+    if (it == sessions_.end() || it->second.awake || it->second.who->id() != due.id) continue;
+    const auto& r = it->second.record;
+    if (r.disconnected_at + std::int64_t{r.expiry} * 1000 > now) continue;
+    context_.count(counter::sessions_expired);
+    erase_sleeping(it->second);
+    sessions_.erase(it);
+  }
+  arm();
+}
+
+void session_shard::on_timer() {
+  tell(strong(*this), deferred{[this] { expire(); }});
+}
+
+void session_shard::arm() {
+  if (scheduled() || context_.stopping.load()) return;
+  home()->timers().schedule(*this, home()->now() + sweep_interval_ms);
+}
+
+}  // namespace troupe::broker

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <caf/actor_control_block.hpp>
+
+#include "protocol/mqtt/session_id.hpp"
+
+namespace troupe::broker {
+
+/// What a route holds of a session: enough to choose it, to count what it is
+/// owed and to reach its actor if it is awake. Outlives the actor: a durable
+/// session whose actor sleeps on disk still has its subscriber in the routes.
+/// All members may be used on any thread.
+class subscriber : public boost::intrusive_ref_counter<subscriber> {
+ public:
+  subscriber(session_id id, bool durable) : id_(id), durable_(durable) {}
+
+  session_id id() const noexcept { return id_; }
+  /// Its session outlives its connection, so what it is owed is stored.
+  bool durable() const noexcept { return durable_.load(std::memory_order_relaxed); }
+  void durable(bool value) noexcept { durable_.store(value, std::memory_order_relaxed); }
+
+  /// A client is connected: preferred by shared subscriptions.
+  bool online() const noexcept { return online_.load(std::memory_order_relaxed); }
+  void online(bool value) noexcept { online_.store(value, std::memory_order_relaxed); }
+
+  /// The session is over: routes to it are on their way out.
+  bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+  void end() noexcept { ended_.store(true, std::memory_order_release); }
+
+  /// Entries that stand in the store for it, for its limits.
+  bool has_room(std::uint64_t bytes, std::uint64_t max_count, std::uint64_t max_bytes) const noexcept {
+    return owed_.load(std::memory_order_relaxed) < max_count &&
+           owed_bytes_.load(std::memory_order_relaxed) + bytes <= max_bytes;
+  }
+  void owe(std::uint64_t count, std::uint64_t bytes) noexcept {
+    owed_.fetch_add(count, std::memory_order_relaxed);
+    owed_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  void settle(std::uint64_t bytes) noexcept {
+    owed_.fetch_sub(1, std::memory_order_relaxed);
+    owed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  /// After a start: what the store counted.
+  void recount(std::uint64_t count, std::uint64_t bytes) noexcept {
+    owed_.store(count, std::memory_order_relaxed);
+    owed_bytes_.store(bytes, std::memory_order_relaxed);
+  }
+  std::uint64_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
+  std::uint64_t owed_bytes() const noexcept { return owed_bytes_.load(std::memory_order_relaxed); }
+
+  /// The awake session actor, or null.
+  caf::strong_actor_ptr actor() const {
+    std::lock_guard lock(mutex_);
+    return actor_;
+  }
+  void actor(caf::strong_actor_ptr awake) {
+    std::lock_guard lock(mutex_);
+    actor_.swap(awake);
+  }
+
+ private:
+  const session_id id_;
+  std::atomic<bool> durable_;
+  std::atomic<bool> online_{false};
+  std::atomic<bool> ended_{false};
+  std::atomic<std::uint64_t> owed_{0};
+  std::atomic<std::uint64_t> owed_bytes_{0};
+  mutable std::mutex mutex_;
+  caf::strong_actor_ptr actor_;
+};
+
+using subscriber_ptr = boost::intrusive_ptr<subscriber>;
+
+}  // namespace troupe::broker

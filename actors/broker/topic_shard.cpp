@@ -1,0 +1,196 @@
+#include "actors/broker/topic_shard.hpp"
+
+#include "actors/broker/tell.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
+                         std::uint64_t next_offset)
+    : lean_actor(cfg),
+      context_(context),
+      matcher_(context),
+      next_offset_(next_offset),
+      shard_(shard) {}
+
+void topic_shard::receive(caf::mailbox_element& m) {
+  if (auto* request = runtime::mutable_payload<publish_request>(m)) {
+    auto batch = std::move(request->batch);
+    publish(*batch, batch);
+  } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
+    committed(*done);
+  } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
+    matcher_.apply(*change);
+    if (change->token != 0) tell(change->answer_to, route_changed{change->token});
+  }
+}
+
+void topic_shard::publish(publish_batch& batch, std::shared_ptr<publish_batch> keep) {
+  storage::transaction writes;
+  commitment pending;
+  std::vector<parcel> now;
+  publish_outcome outcome;
+  for (auto& item : batch.items) {
+    const auto before = writes.size();
+    publish_one(item, batch.from, writes, pending, now);
+    if (item.token == 0) continue;
+    const auto reason = receivers_.empty() ? mqtt::reason_code::no_matching_subscribers
+                                           : mqtt::reason_code::success;
+    // What nothing was written for is answered now, the rest when it is safe.
+    auto& answers = writes.size() == before ? outcome.outcomes : pending.outcomes;
+    answers.emplace_back(item.token, reason);
+  }
+  hand_out(now);
+  if (!outcome.outcomes.empty()) tell(batch.answer_to, std::move(outcome));
+  if (writes.empty()) return;
+
+  pending.batch = std::move(keep);
+  const auto number = next_commitment_++;
+  commitments_.emplace(number, std::move(pending));
+  context_.store.commit(std::move(writes),
+                        [self = strong(*this), number](const storage::commit_result& result) {
+                          tell(self, commit_done{number, result.ok, result.first_order});
+                        });
+}
+
+void topic_shard::publish_one(publish_item& item, session_id from, storage::transaction& writes,
+                              commitment& pending, std::vector<parcel>& now) {
+  const auto& message = *item.body;
+  if (item.received != 0) writes.put_received(from, item.received);
+  if (message.retain() && !item.directed && !item.declined && !keep_retained(message, writes)) {
+    receivers_.clear();
+    return;
+  }
+  find_receivers(item);
+  if (receivers_.empty()) {
+    context_.count(counter::messages_dropped_no_subscribers);
+    return;
+  }
+  const auto kept = owe(item, writes, pending);
+  if (kept == receivers_.size()) return;
+  for (auto& r : receivers_) {
+    if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
+    if (!r.who->online()) continue;  // QoS 0 for a session without a client
+    troupe::session::delivery d;
+    d.body = item.body;
+    d.level = r.level;
+    d.retain = r.retain;
+    d.subscription_ids = std::move(r.subscription_ids);
+    d.share = r.share;
+    parcel_for(now, r.who).messages.push_back(std::move(d));
+  }
+}
+
+void topic_shard::find_receivers(publish_item& item) {
+  if (item.directed) {
+    auto& d = *item.directed;
+    receivers_.clear();
+    if (!d.to->ended())
+      receivers_.push_back({d.to, d.level, d.retain, std::move(d.subscription_ids), nullptr});
+  } else if (item.declined) {
+    if (matcher_.rematch(*item.body, *item.declined->share, item.declined->declined_by->id(),
+                         receivers_))
+      context_.count(counter::messages_redispatched);
+  } else {
+    const auto before = matcher_.no_local();
+    matcher_.match(*item.body, receivers_);
+    if (const auto skipped = matcher_.no_local() - before; skipped != 0)
+      context_.count(counter::messages_dropped_no_local, skipped);
+  }
+}
+
+bool topic_shard::keep_retained(const mqtt::message& message, storage::transaction& writes) {
+  if (message.payload().empty()) {
+    writes.erase_retained(shard_, message.topic());
+    context_.count(counter::retained_cleared);
+    return true;
+  }
+  const auto limit = context_.limits.get()->max_retained_messages;
+  if (limit != 0 && context_.store.current().retained >= limit) return true;
+  writes.put_retained(shard_, message);
+  context_.count(counter::retained_set);
+  return true;
+}
+
+std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& writes,
+                               commitment& pending) {
+  std::vector<receiver*> owed;
+  const auto bytes = item.body->footprint();
+  const auto limits = context_.limits.get();
+  for (auto& r : receivers_) {
+    if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
+    if (limits->full_queue == troupe::session::queue_policy::drop_newest &&
+        !r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
+      context_.count(counter::messages_dropped_queue_full);
+      continue;
+    }
+    owed.push_back(&r);
+  }
+  if (owed.empty()) return 0;
+
+  storage::owed_entry entry;
+  entry.body = {shard_, next_offset_++};
+  entry.sole = owed.size() == 1;
+  entry.size = static_cast<std::uint32_t>(bytes);
+  writes.append(entry.body, *item.body, static_cast<std::uint32_t>(owed.size()));
+  for (auto* r : owed) {
+    entry.level = r->level;
+    entry.retain = r->retain;
+    entry.subscription_ids = r->subscription_ids;
+    entry.share = r->share ? *r->share : std::string{};
+    writes.owe(r->who->id(), entry);
+    r->who->owe(1, bytes);
+
+    troupe::session::delivery d;
+    d.body = item.body;
+    d.level = r->level;
+    d.retain = r->retain;
+    d.subscription_ids = std::move(r->subscription_ids);
+    d.stored = {pending.owed++, shard_, entry.body.offset, entry.sole};
+    d.share = r->share;
+    parcel_for(pending.parcels, r->who).messages.push_back(std::move(d));
+  }
+  return static_cast<std::uint32_t>(owed.size());
+}
+
+void topic_shard::committed(const commit_done& done) {
+  auto node = commitments_.extract(done.number);
+  if (node.empty()) return;
+  auto& commitment = node.mapped();
+  if (done.ok) {
+    for (auto& p : commitment.parcels)
+      for (auto& d : p.messages) d.stored.order += done.first_order;
+    hand_out(commitment.parcels);
+  } else {
+    context_.count(counter::messages_dropped_store_error, commitment.owed);
+    for (auto& p : commitment.parcels)
+      for (auto& d : p.messages) p.to->settle(d.body->footprint());
+    for (auto& [token, reason] : commitment.outcomes) reason = mqtt::reason_code::quota_exceeded;
+  }
+  if (!commitment.outcomes.empty())
+    tell(commitment.batch->answer_to, publish_outcome{std::move(commitment.outcomes)});
+}
+
+topic_shard::parcel& topic_shard::parcel_for(std::vector<parcel>& parcels,
+                                             const subscriber_ptr& to) {
+  // A batch is short and mostly for the same receivers; a fan-out is one
+  // message, where the last parcel is the one or none is.
+  if (!parcels.empty() && parcels.back().to == to) return parcels.back();
+  if (parcels.size() <= 16) {
+    for (auto& p : parcels)
+      if (p.to == to) return p;
+  }
+  parcels.push_back({to, {}});
+  return parcels.back();
+}
+
+void topic_shard::hand_out(std::vector<parcel>& parcels) {
+  for (auto& p : parcels) {
+    // A session that sleeps finds in the store what was committed for it.
+    if (auto actor = p.to->actor())
+      tell(actor, deliver{std::move(p.messages)});
+  }
+}
+
+}  // namespace troupe::broker

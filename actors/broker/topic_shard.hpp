@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/broker/matcher.hpp"
+#include "actors/runtime/lean_actor.hpp"
+
+namespace troupe::broker {
+
+/// Order and commit of the topics of one shard. For each batch:
+///
+///     match -> write what durable sessions are owed, and retained messages
+///           -> (committed) answer the publisher, tell durable sessions
+///           -> deliver at once to sessions that nothing is kept for
+///
+/// Batches are worked on in the order of their arrival and committed in that
+/// order, so every receiver sees the messages of a topic in order. Runs on the
+/// run loop of whoever wakes it. Lives as long as the node.
+class topic_shard final : public runtime::lean_actor {
+ public:
+  topic_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
+              std::uint64_t next_offset);
+  const char* name() const override { return "topic_shard"; }
+
+ protected:
+  void receive(caf::mailbox_element& m) override;
+
+ private:
+  /// Deliveries gathered for one session.
+  struct parcel {
+    subscriber_ptr to;
+    std::vector<troupe::session::delivery> messages;
+  };
+  /// A batch whose transaction is on its way to the disk.
+  struct commitment {
+    std::shared_ptr<publish_batch> batch;
+    std::vector<std::pair<std::uint64_t, mqtt::reason_code>> outcomes;
+    std::vector<parcel> parcels;  // stored.order counts from 0 until the commit
+    std::uint64_t owed = 0;
+    std::uint64_t owed_bytes = 0;
+  };
+
+  void publish(publish_batch& batch, std::shared_ptr<publish_batch> keep);
+  void publish_one(publish_item& item, session_id from, storage::transaction& writes,
+                   commitment& pending, std::vector<parcel>& now);
+  void find_receivers(publish_item& item);
+  bool keep_retained(const mqtt::message& message, storage::transaction& writes);
+  std::uint32_t owe(const publish_item& item, storage::transaction& writes, commitment& pending);
+  void committed(const commit_done& done);
+  void hand_out(std::vector<parcel>& parcels);
+  static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);
+
+  broker_context& context_;
+  matcher matcher_;
+  std::vector<receiver> receivers_;  // of the message at hand
+  std::unordered_map<std::uint64_t, commitment> commitments_;
+  std::uint64_t next_commitment_ = 1;
+  std::uint64_t next_offset_;
+  shard_id shard_;
+};
+
+}  // namespace troupe::broker

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/mqtt/message.hpp"
+#include "protocol/mqtt/session_id.hpp"
+
+namespace troupe::session {
+
+/// Where a durable session's message stands in the store.
+struct stored_place {
+  std::uint64_t order = 0;  // 0: not stored
+  shard_id body_shard{};
+  std::uint64_t body_offset = 0;
+  bool sole = false;  // nobody else is owed the body
+
+  explicit operator bool() const noexcept { return order != 0; }
+};
+
+/// One message for one session, with the terms of the subscription that chose it.
+struct delivery {
+  mqtt::message_ptr body;
+  mqtt::qos level = mqtt::qos::at_most_once;  // granted
+  bool retain = false;                        // flag to send
+  std::vector<std::uint32_t> subscription_ids;
+  stored_place stored;
+  /// "$share/group/filter" if a shared subscription chose this session.
+  std::shared_ptr<const std::string> share;
+};
+
+}  // namespace troupe::session

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/session/effects.hpp"
+#include "protocol/session/fifo.hpp"
+#include "protocol/session/limits.hpp"
+
+namespace troupe::session {
+
+/// Messages that come from one client: quota, QoS 2 duplicates, and answers in
+/// the order in which the messages came [MQTT-4.6.0-2, 4.6.0-3] although their
+/// topic shards finish in any order. Not thread-safe.
+class inbound_flow {
+ public:
+  inbound_flow(const session_limits& limits, bool durable) : limits_(limits), durable_(durable) {}
+
+  enum class verdict : std::uint8_t {
+    route,      // new: give it to its topic shard with the token
+    duplicate,  // QoS 2, known already: nothing to route, the answer follows or was sent
+    refused,    // the client was disconnected
+  };
+  struct accepted {
+    verdict what = verdict::route;
+    std::uint64_t token = 0;
+  };
+
+  /// A PUBLISH with QoS 1 or 2.
+  accepted publish(mqtt::qos level, mqtt::packet_id id, session_effects& fx);
+  /// The message of the token is committed, or refused for the reason.
+  void completed(std::uint64_t token, mqtt::reason_code reason, session_effects& fx);
+  void pubrel(mqtt::packet_id id, session_effects& fx);
+  /// An erase_received() is committed.
+  void released(mqtt::packet_id id, session_effects& fx);
+
+  void connected(mqtt::protocol_version version);
+  void disconnected();
+  /// After a wake-up: QoS 2 packet ids received and not yet released.
+  void restore(std::vector<mqtt::packet_id> received);
+
+  /// Messages whose outcome is not known yet.
+  std::size_t pending() const noexcept { return pending_count_; }
+  std::size_t unreleased() const noexcept { return received_.size(); }
+
+  /// Changes with the session expiry of a new connection.
+  void durable(bool value) noexcept { durable_ = value; }
+
+ private:
+  struct answer {
+    mqtt::packet_id id = 0;
+    mqtt::qos level = mqtt::qos::at_most_once;
+    bool done = false;
+    bool orphan = false;  // of an earlier connection: nothing is sent
+    bool copy = false;    // waits for the first one of its id
+    mqtt::reason_code reason = mqtt::reason_code::success;
+  };
+  enum class exchange_state : std::uint8_t { pending, received, releasing };
+  struct exchange {
+    mqtt::packet_id id = 0;
+    exchange_state state = exchange_state::pending;
+  };
+
+  std::vector<exchange>::iterator find(mqtt::packet_id id) noexcept;
+  void flush(session_effects& fx);
+
+  const session_limits& limits_;
+  fifo<answer> answers_;
+  std::vector<exchange> received_;  // QoS 2, sorted by id
+  std::uint64_t first_token_ = 1;   // of answers_.front()
+  std::uint32_t pending_count_ = 0;
+  std::uint32_t unanswered_ = 0;    // on this connection, QoS 1 before PUBACK
+  bool durable_;
+  bool has_client_ = false;
+  mqtt::protocol_version version_ = mqtt::protocol_version::v5;
+};
+
+}  // namespace troupe::session

@@ -1,0 +1,394 @@
+#include "protocol/session/outbound_flow.hpp"
+
+#include <algorithm>
+
+#include "protocol/mqtt/encoder.hpp"
+
+namespace troupe::session {
+
+namespace {
+
+// In live mode the floor stands still; a one-entry page now and then lets it
+// follow, so that a later read does not wade through all that was deleted.
+constexpr std::uint32_t floor_refresh = 10'000;
+
+std::uint64_t bytes_of(const delivery& d) noexcept { return d.body->footprint(); }
+
+}  // namespace
+
+outbound_flow::outbound_flow(const session_limits& limits, bool durable)
+    : limits_(limits), durable_(durable), stored_mode_(false) {}
+
+// --- messages from the topic shards and from the store ----------------------
+
+void outbound_flow::offer(delivery message, std::int64_t now, session_effects& fx,
+                          bool patient) {
+  if (message.level == mqtt::qos::at_most_once) {
+    if (!has_client_) return;
+    if (unsendable(message, now, fx)) return;
+    if (!patient && !fx.writable())
+      return fx.dropped(*message.body, drop_reason::output_full);
+    fx.send({message.body.get(), 0, message.level, message.retain, false,
+             &message.subscription_ids});
+    return;
+  }
+  if (message.stored) {
+    const auto order = message.stored.order;
+    if (order <= floor_) return;
+    if (stored_mode_ || !has_client_) {
+      enter_stored_mode();
+      latest_ = std::max(latest_, order);
+      return request_page(fx);
+    }
+    if (reading_ && held(order)) return;
+    if (++live_count_ >= floor_refresh) request_page(fx);
+  }
+  enqueue(std::move(message), fx);
+  pump(now, fx);
+}
+
+void outbound_flow::enqueue(delivery message, session_effects& fx) {
+  const auto bytes = bytes_of(message);
+  if (message.stored) {
+    const bool full = queue_.size() >= limits_.cached_messages ||
+                      queued_bytes_ + bytes > limits_.cached_bytes;
+    // One is always taken, whatever its size, or a large message would never leave the disk.
+    if (full && !queue_.empty()) {
+      latest_ = std::max(latest_, message.stored.order);
+      return enter_stored_mode();
+    }
+  } else if (!make_room(bytes, fx)) {
+    return fx.dropped(*message.body, drop_reason::queue_full);
+  }
+  queued_bytes_ += bytes;
+  queue_.push_back(std::move(message));
+}
+
+bool outbound_flow::make_room(std::size_t bytes, session_effects& fx) {
+  auto full = [&] {
+    return queue_.size() >= limits_.max_queued_messages ||
+           queued_bytes_ + bytes > limits_.max_queued_bytes;
+  };
+  while (full()) {
+    if (limits_.full_queue == queue_policy::drop_newest || queue_.empty()) return false;
+    queued_bytes_ -= bytes_of(queue_.front());
+    fx.dropped(*queue_.front().body, drop_reason::queue_full);
+    if (queue_.front().stored)
+      fx.settle(queue_.front().stored, bytes_of(queue_.front()));
+    queue_.pop_front();
+  }
+  return true;
+}
+
+void outbound_flow::request_page(session_effects& fx) {
+  if (reading_ || !has_client_) return;
+  std::uint32_t count = 1;
+  if (stored_mode_) {
+    if (queue_.size() > limits_.cached_messages / 2 || queued_bytes_ > limits_.cached_bytes / 2)
+      return;
+    count = limits_.cached_messages;
+  }
+  reading_ = true;
+  reading_from_ = floor_;
+  live_count_ = 0;
+  fx.want_page(floor_, count, limits_.cached_bytes);
+}
+
+void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t through,
+                         std::int64_t now, session_effects& fx) {
+  reading_ = false;
+  if (!has_client_) return;
+  // The floor went back since it was asked for, with a connection that ended:
+  // what lies between must come first.
+  if (floor_ < reading_from_) return request_page(fx);
+  for (auto& message : messages) {
+    const auto order = message.stored.order;
+    if (order <= floor_) continue;
+    const bool known = held(order);
+    floor_ = order;
+    if (known) continue;
+    auto it = std::find_if(restored_.begin(), restored_.end(),
+                           [&](const auto& x) { return x.order == order; });
+    if (it == restored_.end()) {
+      queued_bytes_ += bytes_of(message);
+      queue_.push_back(std::move(message));
+      continue;
+    }
+    inflight_.push_back({it->id, stage::sent, true, true, false, std::move(message)});
+    ++inflight_count_;
+    resending_ = true;
+    restored_.erase(it);
+  }
+  if (end) {
+    floor_ = std::max(floor_, through);
+    for (const auto& gone : restored_) fx.erase_outgoing(gone.id);
+    restored_.clear();
+    if (stored_mode_ && latest_ <= floor_) stored_mode_ = false;
+  }
+  pump(now, fx);
+}
+
+bool outbound_flow::held(std::uint64_t order) const noexcept {
+  auto same = [order](const delivery& d) { return d.stored.order == order; };
+  return std::any_of(queue_.begin(), queue_.end(), same) ||
+         std::any_of(inflight_.begin(), inflight_.end(),
+                     [&](const exchange& x) { return same(x.message); });
+}
+
+// --- sending -----------------------------------------------------------------
+
+std::uint32_t outbound_flow::window() const noexcept {
+  return std::min<std::uint32_t>(terms_.receive_maximum, limits_.max_inflight);
+}
+
+void outbound_flow::pump(std::int64_t now, session_effects& fx) {
+  if (!has_client_) return;
+  if (resending_) resend(fx);
+  while (!resending_ && outstanding_ < window() && !queue_.empty() && fx.writable()) {
+    if (!start_next(now, fx)) break;
+  }
+  if (stored_mode_) request_page(fx);
+}
+
+bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
+  delivery message = std::move(queue_.front());
+  queued_bytes_ -= bytes_of(message);
+  queue_.pop_front();
+  if (unsendable(message, now, fx)) {
+    if (message.stored) fx.settle(message.stored, bytes_of(message));
+    return true;
+  }
+  const auto id = next_id();
+  if (id == 0) return false;  // the window is far smaller than the number space
+  const bool record = message.stored && message.level == mqtt::qos::exactly_once;
+  const auto order = message.stored.order;
+  inflight_.push_back(
+      {id, record ? stage::recording : stage::sent, false, false, true, std::move(message)});
+  ++inflight_count_;
+  ++outstanding_;
+  if (record) {
+    ++recording_;
+    fx.record_outgoing(id, order, false);
+  } else {
+    transmit(inflight_.back(), fx);
+  }
+  return true;
+}
+
+bool outbound_flow::unsendable(const delivery& message, std::int64_t now, session_effects& fx) {
+  if (message.body->expired(now)) {
+    fx.dropped(*message.body, drop_reason::expired);
+    return true;
+  }
+  if (terms_.maximum_packet_size == 0) return false;
+  mqtt::publish_form form;
+  form.id = 1;
+  form.level = message.level;
+  form.subscription_ids = message.subscription_ids;
+  if (message.body->expires_at() != 0) form.expiry = 1;
+  if (mqtt::encoded_size(*message.body, form, terms_.version) <= terms_.maximum_packet_size)
+    return false;
+  // [MQTT-3.1.2-25]: as if it had been sent.
+  fx.dropped(*message.body, drop_reason::too_large);
+  return true;
+}
+
+void outbound_flow::transmit(exchange& x, session_effects& fx) {
+  fx.send({x.message.body.get(), x.id, x.message.level, x.message.retain, x.transmitted,
+           &x.message.subscription_ids});
+  x.transmitted = true;
+}
+
+void outbound_flow::resend(session_effects& fx) {
+  for (auto& x : inflight_) {
+    if (!x.resend) continue;
+    if (outstanding_ >= window() || !fx.writable()) return;
+    x.resend = false;
+    x.counted = true;
+    ++outstanding_;
+    if (x.at == stage::sent)
+      transmit(x, fx);
+    else if (x.at == stage::released)
+      fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
+    // recording and releasing go on when their record is committed
+  }
+  resending_ = false;
+}
+
+// --- acknowledgements of the client -------------------------------------------
+
+outbound_flow::exchange* outbound_flow::find(mqtt::packet_id id) noexcept {
+  for (auto& x : inflight_)
+    if (x.id == id && x.at != stage::done) return &x;
+  return nullptr;
+}
+
+void outbound_flow::finish(exchange& x) {
+  x.at = stage::done;
+  --inflight_count_;
+  if (x.counted) --outstanding_;
+  x.message = {};
+  while (!inflight_.empty() && inflight_.front().at == stage::done) inflight_.pop_front();
+}
+
+void outbound_flow::puback(mqtt::packet_id id, std::int64_t now, session_effects& fx) {
+  auto* x = find(id);
+  if (x == nullptr) return;  // acknowledged twice: harmless
+  if (x->message.level != mqtt::qos::at_least_once)
+    return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a QoS 2 message");
+  if (!x->transmitted)
+    return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a message not sent");
+  if (x->message.stored) fx.settle(x->message.stored, bytes_of(x->message));
+  finish(*x);
+  pump(now, fx);
+}
+
+void outbound_flow::pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::int64_t now,
+                           session_effects& fx) {
+  auto* x = find(id);
+  if (x == nullptr) {
+    if (is_error(reason)) return;
+    fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id,
+                             mqtt::reason_code::packet_identifier_not_found, {}});
+    return;
+  }
+  const bool released = x->at == stage::released || x->at == stage::releasing;
+  if (!released && (x->message.level != mqtt::qos::exactly_once || x->at != stage::sent))
+    return fx.disconnect(mqtt::reason_code::protocol_error, "PUBREC for no QoS 2 message");
+  if (is_error(reason)) {
+    if (released) return;
+    if (x->message.stored) {
+      fx.settle(x->message.stored, bytes_of(x->message));
+      fx.erase_outgoing(id);
+    }
+    finish(*x);
+    return pump(now, fx);
+  }
+  if (x->at == stage::released) {
+    fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
+  } else if (x->at == stage::sent && x->message.stored) {
+    x->at = stage::releasing;
+    ++recording_;
+    fx.settle(x->message.stored, bytes_of(x->message));
+    fx.record_outgoing(id, x->message.stored.order, true);
+  } else if (x->at == stage::sent) {
+    x->at = stage::released;
+    x->message.body.reset();
+    fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
+  }
+}
+
+void outbound_flow::pubcomp(mqtt::packet_id id, std::int64_t now, session_effects& fx) {
+  auto* x = find(id);
+  if (x == nullptr) return;
+  if (x->at != stage::released)
+    return fx.disconnect(mqtt::reason_code::protocol_error, "PUBCOMP without PUBREL");
+  if (durable_) fx.erase_outgoing(id);
+  finish(*x);
+  pump(now, fx);
+}
+
+void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now,
+                             session_effects& fx) {
+  if (recording_ > 0) --recording_;
+  auto* x = find(id);
+  if (x == nullptr) return;
+  if (!released && x->at == stage::recording) {
+    x->at = stage::sent;
+    if (has_client_ && !x->resend) transmit(*x, fx);
+  } else if (released && x->at == stage::releasing) {
+    x->at = stage::released;
+    x->message.body.reset();
+    x->message.stored = {};
+    if (has_client_ && !x->resend)
+      fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
+  }
+  pump(now, fx);
+}
+
+mqtt::packet_id outbound_flow::next_id() noexcept {
+  for (int tries = 0; tries < 65535; ++tries) {
+    if (++last_id_ == 0) last_id_ = 1;
+    const auto id = last_id_;
+    const bool waiting = std::any_of(restored_.begin(), restored_.end(),
+                                     [id](const auto& x) { return x.id == id; });
+    if (!waiting && find(id) == nullptr) return id;
+  }
+  return 0;
+}
+
+// --- connections come and go -----------------------------------------------
+
+void outbound_flow::connected(const client_terms& terms, std::int64_t now, session_effects& fx) {
+  terms_ = terms;
+  has_client_ = true;
+  outstanding_ = 0;
+  for (auto& x : inflight_) {
+    x.resend = x.at != stage::done;
+    x.counted = false;
+  }
+  resending_ = inflight_count_ > 0;
+  pump(now, fx);
+}
+
+void outbound_flow::disconnected() {
+  has_client_ = false;
+  outstanding_ = 0;
+  fifo<delivery> kept;
+  std::uint64_t kept_bytes = 0;
+  for (auto& message : queue_) {
+    if (message.stored) {
+      // It stands in the store; the floor goes back so that it will be read again.
+      floor_ = std::min(floor_, message.stored.order - 1);
+      enter_stored_mode();
+    } else {
+      kept_bytes += bytes_of(message);
+      kept.push_back(std::move(message));
+    }
+  }
+  queue_ = std::move(kept);
+  queued_bytes_ = kept_bytes;
+  // What is offered or still to be read belongs to the next connection.
+  if (durable_) enter_stored_mode();
+}
+
+void outbound_flow::abandon(session_effects& fx) {
+  for (auto& x : inflight_) {
+    const bool retry = x.at == stage::sent && x.message.level == mqtt::qos::at_least_once;
+    if (retry && x.message.share) fx.redispatch(x.message);
+  }
+  for (auto& message : queue_)
+    if (message.share) fx.redispatch(message);
+  inflight_.clear();
+  queue_.clear();
+  queued_bytes_ = 0;
+  inflight_count_ = outstanding_ = 0;
+}
+
+void outbound_flow::restore(std::vector<stored_exchange> exchanges) {
+  enter_stored_mode();
+  for (const auto& x : exchanges) {
+    if (!x.released) {
+      restored_.push_back(x);
+      continue;
+    }
+    exchange released;
+    released.id = x.id;
+    released.at = stage::released;
+    released.transmitted = true;
+    released.message.level = mqtt::qos::exactly_once;
+    inflight_.push_back(std::move(released));
+    ++inflight_count_;
+  }
+}
+
+std::vector<stored_exchange> outbound_flow::unrecorded() const {
+  std::vector<stored_exchange> result;
+  for (const auto& x : inflight_)
+    if (x.at == stage::sent && x.transmitted && x.message.stored &&
+        x.message.level == mqtt::qos::at_least_once)
+      result.push_back({x.id, x.message.stored.order, false});
+  return result;
+}
+
+}  // namespace troupe::session

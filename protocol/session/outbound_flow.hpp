@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/session/delivery.hpp"
+#include "protocol/session/effects.hpp"
+#include "protocol/session/fifo.hpp"
+#include "protocol/session/limits.hpp"
+
+namespace troupe::session {
+
+/// What the connected client takes.
+struct client_terms {
+  mqtt::protocol_version version = mqtt::protocol_version::v5;
+  std::uint16_t receive_maximum = 65535;
+  std::uint32_t maximum_packet_size = 0;  // 0: no limit
+};
+
+/// A QoS 2 (or, after a passivation, QoS 1) exchange found in the store.
+struct stored_exchange {
+  mqtt::packet_id id = 0;
+  std::uint64_t order = 0;
+  bool released = false;
+};
+
+/// Messages on their way to one client: the in-flight window with its packet
+/// ids, and behind it the queue.
+///
+/// A durable session's queue stands in the store; memory holds a piece of it.
+/// In *live* mode every new message is offered here as it is committed. When
+/// the piece is full, or the client is away, the flow is in *stored* mode: offers are
+/// only noted, and pages are read from the store. `floor_` is the order up to which every entry was seen; an
+/// offer at or below it is a duplicate. Entries above it that are held already are recognised by their order,
+/// because offers of different topic shards may overtake each other.
+///
+/// QoS 2 of a durable session: the packet id is on disk before the PUBLISH
+/// leaves and the release before the PUBREL, or a crash between them would
+/// deliver twice. Not thread-safe; lives inside the session actor.
+class outbound_flow {
+ public:
+  outbound_flow(const session_limits& limits, bool durable);
+
+  /// A message for the client, `now` in wall milliseconds. Without a client, messages of clean sessions
+  /// are dropped by the caller; those of durable ones are noted here.
+  /// QoS 0 is sent at once or, if the connection is full, dropped unless `patient`.
+  void offer(delivery message, std::int64_t now, session_effects& fx, bool patient = false);
+  /// The answer to want_page().
+  void page(std::vector<delivery> messages, bool end, std::uint64_t through, std::int64_t now,
+            session_effects& fx);
+  /// Sends what the window and the connection allow.
+  void pump(std::int64_t now, session_effects& fx);
+
+  /// A new connection: resends in the original order with the original packet
+  /// ids [MQTT-4.4.0-1], then goes on with the queue.
+  void connected(const client_terms& terms, std::int64_t now, session_effects& fx);
+  /// The connection is gone.
+  void disconnected();
+  /// The session ends: shared messages that were not delivered go to other members, except QoS 2
+  /// messages in flight [MQTT-4.8.2-5].
+  void abandon(session_effects& fx);
+
+  void puback(mqtt::packet_id id, std::int64_t now, session_effects& fx);
+  void pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::int64_t now, session_effects& fx);
+  void pubcomp(mqtt::packet_id id, std::int64_t now, session_effects& fx);
+  /// A record_outgoing() is committed.
+  void recorded(mqtt::packet_id id, bool released, std::int64_t now, session_effects& fx);
+
+  /// After a wake-up: exchanges that were under way, before the first page.
+  void restore(std::vector<stored_exchange> exchanges);
+  /// Unacknowledged QoS 1 messages, to be recorded before the actor goes to sleep.
+  std::vector<stored_exchange> unrecorded() const;
+
+  std::size_t queued() const noexcept { return queue_.size(); }
+  std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+  std::size_t inflight() const noexcept { return inflight_count_; }
+  bool caught_up() const noexcept { return !stored_mode_ && !reading_; }
+  bool has_client() const noexcept { return has_client_; }
+  /// Nothing waits for the store.
+  bool settled() const noexcept { return !reading_ && recording_ == 0; }
+
+  /// Changes with the session expiry of a new connection.
+  void durable(bool value) noexcept { durable_ = value; }
+
+ private:
+  enum class stage : std::uint8_t { recording, sent, releasing, released, done };
+  struct exchange {
+    mqtt::packet_id id = 0;
+    stage at = stage::sent;
+    bool transmitted = false;  // on some connection: the next time is a DUP
+    bool resend = false;       // not yet on this connection
+    bool counted = false;      // in outstanding_
+    delivery message;
+  };
+
+  void enqueue(delivery message, session_effects& fx);
+  bool make_room(std::size_t bytes, session_effects& fx);
+  void resend(session_effects& fx);
+  bool start_next(std::int64_t now, session_effects& fx);
+  void transmit(exchange& x, session_effects& fx);
+  void finish(exchange& x);
+  void request_page(session_effects& fx);
+  exchange* find(mqtt::packet_id id) noexcept;
+  bool held(std::uint64_t order) const noexcept;
+  mqtt::packet_id next_id() noexcept;
+  std::uint32_t window() const noexcept;
+  bool unsendable(const delivery& message, std::int64_t now, session_effects& fx);
+  void enter_stored_mode() noexcept { stored_mode_ = true; }
+
+  const session_limits& limits_;
+  client_terms terms_;
+  fifo<exchange> inflight_;      // in sending order; `done` ones linger until they are at the front
+  fifo<delivery> queue_;
+  std::vector<stored_exchange> restored_;  // waiting for their entry to appear in a page
+  std::uint64_t queued_bytes_ = 0;
+  std::uint64_t floor_ = 0;
+  std::uint64_t reading_from_ = 0;
+  std::uint64_t latest_ = 0;     // highest order offered in stored mode
+  std::uint32_t live_count_ = 0;  // offers taken since floor_ moved
+  std::uint32_t recording_ = 0;
+  std::uint32_t outstanding_ = 0;  // on this connection, against its receive maximum
+  std::uint32_t inflight_count_ = 0;
+  mqtt::packet_id last_id_ = 0;
+  bool durable_;
+  bool has_client_ = false;
+  bool stored_mode_;
+  bool reading_ = false;
+  bool resending_ = false;
+};
+
+}  // namespace troupe::session
