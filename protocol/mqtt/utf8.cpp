@@ -47,12 +47,17 @@ std::size_t sequence_length(const unsigned char* at, std::size_t left) noexcept 
 bool is_valid_utf8(std::string_view text) noexcept {
   const auto* at = text.data();
   auto left = text.size();
+  // A tail of ASCII is looked at together with plain bytes before it.
+  const auto plain_tail = [&] {
+    return left < 8 && text.size() >= 8 && plain(load8(text.data() + text.size() - 8));
+  };
   while (left != 0) {
     if (left >= 8 && plain(load8(at))) {
       at += 8;
       left -= 8;
       continue;
     }
+    if (plain_tail()) return true;
     const auto byte = static_cast<unsigned char>(*at);
     if (byte == 0) return false;
     std::size_t step = 1;
@@ -69,12 +74,16 @@ bool is_valid_utf8(std::string_view text) noexcept {
 bool has_wildcard(std::string_view text) noexcept {
   const auto* at = text.data();
   auto left = text.size();
+  // '#' and '+' differ in bit 3 only, so both become zero here; the rest is the
+  // usual search for a zero byte.
+  const auto found = [](const char* from) {
+    const auto word = (load8(from) | (ones * 0x08)) ^ (ones * '+');
+    return ((word - ones) & ~word & tops) != 0;
+  };
   for (; left >= 8; at += 8, left -= 8) {
-    // '#' and '+' differ in bit 3 only, so both become zero here; the rest is
-    // the usual search for a zero byte.
-    const auto word = (load8(at) | (ones * 0x08)) ^ (ones * '+');
-    if (((word - ones) & ~word & tops) != 0) return true;
+    if (found(at)) return true;
   }
+  if (text.size() >= 8) return left != 0 && found(text.data() + text.size() - 8);
   for (; left != 0; ++at, --left) {
     if (*at == '#' || *at == '+') return true;
   }

@@ -36,9 +36,20 @@ class reader {
     rest_.remove_prefix(count);
     return taken;
   }
-  std::uint8_t byte() noexcept { return static_cast<std::uint8_t>(big_endian(1)); }
-  std::uint16_t two_bytes() noexcept { return static_cast<std::uint16_t>(big_endian(2)); }
-  std::uint32_t four_bytes() noexcept { return big_endian(4); }
+  std::uint8_t byte() noexcept {
+    const auto taken = bytes(1);
+    return taken.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(taken[0]);
+  }
+  std::uint16_t two_bytes() noexcept {
+    const auto taken = bytes(2);
+    if (taken.empty()) return 0;
+    return static_cast<std::uint16_t>((static_cast<std::uint8_t>(taken[0]) << 8) |
+                                      static_cast<std::uint8_t>(taken[1]));
+  }
+  std::uint32_t four_bytes() noexcept {
+    const std::uint32_t upper = two_bytes();
+    return (upper << 16) | two_bytes();
+  }
 
   /// Shortest form only [MQTT-1.5.5-1].
   std::uint32_t varint() noexcept {
@@ -76,12 +87,6 @@ class reader {
   }
 
  private:
-  std::uint32_t big_endian(std::size_t count) noexcept {
-    std::uint32_t value = 0;
-    for (const char c : bytes(count)) value = (value << 8) | static_cast<std::uint8_t>(c);
-    return value;
-  }
-
   std::string_view rest_;
   decode_error error_{reason_code::success, nullptr};
 };
