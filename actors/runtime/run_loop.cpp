@@ -3,11 +3,11 @@
 #include "actors/runtime/loop_actor_clock.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <caf/resumable.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -352,6 +352,11 @@ void run_loop::discard_work() {
     posts.swap(inbox_posts_);
   }
   while (!queue_.empty()) jobs.push_back(queue_.pop());
+  for (const auto to : dirty_outboxes_) {
+    jobs.insert(jobs.end(), outboxes_[to].begin(), outboxes_[to].end());
+    outboxes_[to].clear();
+  }
+  dirty_outboxes_.clear();
   for (auto* job : jobs) caf::scheduler::abstract_coordinator::cleanup_and_release(job);
 }
 

@@ -8,13 +8,12 @@
 #include "actors/runtime/runtime_options.hpp"
 #include "actors/runtime/timer_wheel.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <caf/execution_unit.hpp>
 #include <caf/fwd.hpp>
 
-#include <array>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -136,7 +135,6 @@ class run_loop final : public caf::execution_unit {
   void sleep();
   void read_time();
   std::int64_t next_due();
-  void finish_stats(std::uint64_t started_ns);
 
   static thread_local run_loop* current_;
 
@@ -159,7 +157,6 @@ class run_loop final : public caf::execution_unit {
   std::vector<doomed> doomed_;
   std::vector<std::vector<caf::resumable*>> outboxes_;  // by index of the receiving loop
   std::vector<unsigned> dirty_outboxes_;
-  std::size_t outbox_total_ = 0;
   std::unique_ptr<char[]> scratch_;
   loop_stats stats_;
 
