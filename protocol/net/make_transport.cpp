@@ -2,6 +2,7 @@
 
 #include "protocol/net/socket_transport.hpp"
 #include "protocol/net/tls_transport.hpp"
+#include "protocol/net/websocket_transport.hpp"
 
 #include <utility>
 
@@ -12,10 +13,16 @@ std::unique_ptr<transport> make_transport(const loop_context& loop, int fd, std:
   peer_info peer;
   peer.address = std::move(address);
   peer.loopback = loopback;
+  peer.websocket = options.websocket != nullptr;
+  std::unique_ptr<transport> stream;
   if (options.tls)
-    return std::make_unique<tls_transport>(loop, fd, std::move(peer), options.max_output_bytes,
-                                           *options.tls);
-  return std::make_unique<socket_transport>(loop, fd, std::move(peer), options.max_output_bytes);
+    stream = std::make_unique<tls_transport>(loop, fd, std::move(peer), options.max_output_bytes,
+                                             *options.tls);
+  else
+    stream =
+        std::make_unique<socket_transport>(loop, fd, std::move(peer), options.max_output_bytes);
+  if (!options.websocket) return stream;
+  return std::make_unique<websocket_transport>(std::move(stream), loop.scratch, options.websocket);
 }
 
 }  // namespace troupe::net
