@@ -23,10 +23,13 @@ class NotStarted(RuntimeError):
 class Broker:
     """A process with a directory of its own. Subclasses say how it is configured.
 
-    After `start`, `tcp` and `websocket` are (host, port) pairs.
+    Settings: maximum_packet_size, receive_maximum, maximum_keep_alive (seconds),
+    anonymous (bool), and acl and scram, the text of such files. After `start`,
+    `tcp` and `websocket` are (host, port) pairs.
     """
 
     reasons_required = False
+    files = ("acl", "scram")
 
     def __init__(self, binary, **settings):
         self.binary = str(binary)
@@ -35,6 +38,16 @@ class Broker:
         self.log = self.folder / "log"
         self.process = None
         self.tcp = self.websocket = None
+
+    def setting(self, key):
+        """A setting as the configuration wants it; the text of a file becomes its path."""
+        value = self.settings[key]
+        if key not in self.files:
+            return value
+        path = self.folder / key
+        path.write_text(value)
+        path.chmod(0o600)
+        return str(path)
 
     def start(self):
         with open(self.log, "ab") as log:
@@ -77,7 +90,8 @@ class Troupe(Broker):
     names = {"maximum_packet_size": ("limits", "max_packet_size"),
              "receive_maximum": ("limits", "receive_maximum"),
              "maximum_keep_alive": ("limits", "max_keep_alive"),
-             "anonymous": ("auth", "allow_anonymous")}
+             "anonymous": ("auth", "allow_anonymous"), "acl": ("auth", "acl_file"),
+             "scram": ("auth", "scram_file")}
 
     def command(self):
         self.ready_file = self.folder / "ready.json"
@@ -89,8 +103,11 @@ class Troupe(Broker):
     def configuration(self):
         lines = ["[node]", f'data_dir = "{self.folder}/data"', "shards = 8", "run_loops = 2",
                  "[http]", 'bind = "127.0.0.1:0"', "[log]", 'level = "debug"']
-        for key, value in self.settings.items():
+        for key in self.settings:
             table, name = self.names[key]
+            value = self.setting(key)
+            if key == "maximum_keep_alive":
+                value = f"{value}s"
             lines += [f"[{table}]", f"{name} = {json.dumps(value)}"]
         for name, transport in (("default", "tcp"), ("web", "ws")):
             lines += ["[[listeners]]", f'name = "{name}"', f'transport = "{transport}"',
@@ -115,15 +132,17 @@ class Mosquitto(Broker):
     """Debian's mosquitto, to check the suite itself against a second broker."""
 
     names = {"maximum_packet_size": "max_packet_size", "receive_maximum": "max_inflight_messages",
-             "maximum_keep_alive": "max_keepalive", "anonymous": "allow_anonymous"}
+             "maximum_keep_alive": "max_keepalive", "acl": "acl_file"}
 
     def command(self):
         self.tcp, self.websocket = free_address(), free_address()
-        settings = {"anonymous": True, **self.settings}
-        lines = ["persistence false", "set_tcp_nodelay true", "max_queued_messages 10000",
+        anonymous = json.dumps(self.settings.get("anonymous", True))
+        lines = ["user root", f"allow_anonymous {anonymous}"]
+        lines += [f"{self.names[key]} {self.setting(key)}" for key in self.settings
+                  if key in self.names]
+        lines += ["persistence false", "set_tcp_nodelay true", "max_queued_messages 10000",
                  f"listener {self.tcp[1]} 127.0.0.1",
                  f"listener {self.websocket[1]} 127.0.0.1", "protocol websockets"]
-        lines[:0] = [f"{self.names[key]} {json.dumps(value)}" for key, value in settings.items()]
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join(lines) + "\n")
         return [self.binary, "-c", str(config)]

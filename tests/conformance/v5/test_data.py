@@ -219,3 +219,13 @@ def test_MQTT_2_2_2_1_missing_property_length_closes(connect, raw):
     c = connect()
     c.send(raw)
     c.expect_close(reason={0x81, 0x82})
+
+
+@statement("MQTT-4.2.0-1", "5.0")
+@pytest.mark.parametrize("web", [False, True], ids=["TCP", "WebSocket"])
+def test_MQTT_4_2_0_1_bytes_arrive_whole_and_in_order(connect, topic, web):
+    c = connect(web=web)
+    c.subscribe((topic, 1))
+    payload = bytes(range(256)) * 100
+    c.publish(topic, payload, qos=1)
+    c.receive(publish(topic, payload, qos=1))
