@@ -29,6 +29,10 @@ struct assignments {
 /// The longest list of listeners that is taken.
 inline constexpr std::size_t most_listeners = 64;
 
+/// Variables that are no keys: the file, and the data directory if no key says another.
+inline constexpr std::string_view file_variable = "TROUPE_CONFIG";
+inline constexpr std::string_view data_variable = "TROUPE_DATA";
+
 /// Parses TOML; a syntax error is a problem with its line.
 assignments read_toml(std::string_view text, std::string_view file);
 

@@ -1,7 +1,8 @@
 #include "actors/config/define_key.hpp"
 
+#include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <system_error>
 
 namespace troupe::config::definition {
 
@@ -16,6 +17,9 @@ bool has_control_characters(std::string_view text) {
 }
 
 std::optional<std::string> read_secret(const std::string& path) {
+  // A pipe or a device could make the start wait for ever.
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
   std::string text(longest_secret + 1, '\0');
   if (!file.read(text.data(), static_cast<std::streamsize>(text.size())) && !file.eof())

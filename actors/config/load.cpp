@@ -12,7 +12,7 @@ namespace troupe::config {
 
 namespace {
 
-constexpr std::size_t longest_file = 1024 * 1024;
+constexpr std::size_t longest_file = 1 << 20;
 
 /// The line of a place in the file; what has none comes after all lines.
 std::int64_t line_of(const problem& what, std::string_view file) {
@@ -35,6 +35,14 @@ load_result load_text(std::string_view toml, std::string_view name, const enviro
     return refused;
   }
   draft result;
+  if (const auto data = variables.find(data_variable); data != variables.end()) {
+    assignments fallback;
+    fallback.list.push_back({std::nullopt,
+                             "node.data_dir",
+                             {data->second, true},
+                             "environment variable " + data->first});
+    result.apply(fallback);
+  }
   const assignments from_file = read_toml(toml, name);
   result.apply(from_file);
   result.apply(read_environment(variables));
@@ -46,7 +54,7 @@ load_result load_text(std::string_view toml, std::string_view name, const enviro
 
 load_result load(const std::string& file, const environment& variables) {
   std::string path = file;
-  if (const auto named = variables.find("TROUPE_CONFIG"); path.empty() && named != variables.end())
+  if (const auto named = variables.find(file_variable); path.empty() && named != variables.end())
     path = named->second;
   std::string text;
   if (!path.empty()) {

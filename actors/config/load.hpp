@@ -38,7 +38,7 @@ struct load_result {
 /// none; then applies the environment: TROUPE_LIMITS__MAX_PACKET_SIZE,
 /// TROUPE_LISTENERS__0__TLS__KEY, two underscores for each step. A variable
 /// that begins with TROUPE_ and names no key is a problem, but for those that
-/// Kubernetes sets for a service of that name. TROUPE_DATA is node.data_dir.
+/// Kubernetes sets for a service of that name. TROUPE_DATA is the default of node.data_dir.
 /// Blocks on the disk: not for a run loop.
 load_result load(const std::string& file, const environment& variables);
 

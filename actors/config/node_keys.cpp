@@ -41,7 +41,7 @@ constexpr key<configuration> table[] = {
     node<&n::data_dir>("node.data_dir", k::text, restart, key_range{1, 4096}, R"("./troupe-data")",
                        "",
                        "Directory of everything that must survive a restart, made when missing.\n"
-                       "The variable TROUPE_DATA sets it too; the Debian package uses "
+                       "The variable TROUPE_DATA sets another default; the Debian package uses "
                        "/var/lib/troupe."),
     node<&n::run_loops>("node.run_loops", k::integer, restart, key_range{0, 1024}, "0", "",
                         "Threads that serve sockets and actors, 0 = one per core."),

@@ -12,9 +12,6 @@ namespace {
 
 constexpr std::string_view prefix = "TROUPE_";
 constexpr std::string_view listeners = "listeners.";
-// Together they name the file and the data directory; both are read elsewhere.
-constexpr std::string_view file_variable = "TROUPE_CONFIG";
-constexpr std::string_view data_variable = "TROUPE_DATA";
 
 /// Kubernetes gives every pod such variables for a service called "troupe" or
 /// "troupe-...": ignoring them is what lets the broker start there.
@@ -81,11 +78,11 @@ std::string variable_of(std::optional<std::size_t> listener, std::string_view ke
 assignments read_environment(const environment& variables) {
   assignments result;
   for (const auto& [name, text] : variables) {
-    if (!name.starts_with(prefix) || name == file_variable || is_service_link(name)) continue;
+    if (!name.starts_with(prefix) || name == file_variable || name == data_variable ||
+        is_service_link(name))
+      continue;
     assignment found;
-    if (const std::string path = dotted(name); name == data_variable) {
-      found.key = "node.data_dir";
-    } else if (path.starts_with(listeners)) {
+    if (const std::string path = dotted(name); path.starts_with(listeners)) {
       auto of_listener = listener_assignment(path);
       if (!of_listener) {
         result.problems.push_back({"environment variable " + name,

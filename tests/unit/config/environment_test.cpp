@@ -92,6 +92,10 @@ TEST_CASE("the data directory has a short variable, Kubernetes' own are ignored"
                             {"TROUPE_HEADLESS_SERVICE_HOST", "10.0.0.1"}});
   REQUIRE(result.ok());
   CHECK(result.value.node.data_dir == "/srv/data");
+  // It is a default: what the file says wins.
+  const auto filed = from({{"TROUPE_DATA", "/srv/data"}}, "[node]\ndata_dir = \"/mine\"\n");
+  CHECK(filed.value.node.data_dir == "/mine");
+  CHECK_FALSE(from({{"TROUPE_DATA", ""}}).ok());
 }
 
 TEST_CASE("the process's environment gives only its TROUPE_ variables") {
