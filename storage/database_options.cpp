@@ -2,6 +2,7 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
 
@@ -87,6 +88,15 @@ rocksdb::ColumnFamilyOptions make_family_options(family which,
   family_options.max_write_buffer_number = 3;
   family_options.target_file_size_base = 16 * mebibyte;
   family_options.max_bytes_for_level_base = 64 * mebibyte;
+  if (which == family::log || which == family::log_refs) {
+    // Within a shard offsets come in order: insert next to the last one.
+    family_options.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(2));
+  }
+  if (which == family::queue) {
+    family_options.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(8));
+  }
   if (hot) {
     // A queue that is read and settled leaves a trail of deletions, which the
     // next reader would have to walk over.
