@@ -116,7 +116,8 @@ def connect(dial, name):
     """
     count = itertools.count(1)
 
-    def establish(client_id=None, session_present=False, version=None, to=None, web=False, **fields):
+    def establish(client_id=None, session_present=False, version=None, to=None, web=False,
+                  **fields):
         settings = {"version": version} if version else {}
         client = dial(to=to, web=web, **settings)
         client.client_id = name(f"c{next(count)}") if client_id is None else client_id

@@ -73,7 +73,7 @@ class Client:
     # receiving
 
     def next_packet(self, within=DEADLINE):
-        """The next packet. Raises Closed at the end of the stream, Unexpected after the deadline."""
+        """The next packet. Raises Closed at the end of the stream, Unexpected at the deadline."""
         if self.inbox:
             return self.inbox.pop(0)
         return self._read_packet(within)
@@ -157,7 +157,7 @@ class Client:
         return got
 
     def expect_any_order(self, *packets, within=DEADLINE):
-        """The next packets are these in some order. Returns them as received, in the given order."""
+        """The next packets are these, in some order. Returns them in the order given."""
         missing, found = list(packets), {}
         while missing:
             got = self.next_packet(within)

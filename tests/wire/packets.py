@@ -39,7 +39,8 @@ class Packet:
         return self.properties.get(name)
 
     def __repr__(self):
-        shown = [f"{name}={short(value)}" for name, value in self.fields.items() if value is not None]
+        shown = [f"{name}={short(value)}" for name, value in self.fields.items()
+                 if value is not None]
         shown += [f"{name}={short(value)}" for name, value in self.properties.items()]
         return f"{self.kind.upper()}({', '.join(shown)})"
 

@@ -2,7 +2,7 @@
 
 import pytest
 from conformance.statement import statement
-from wire.packets import puback, pubcomp, publish, pubrec, pubrel, suback, subscribe
+from wire.packets import puback, pubcomp, publish, pubrec, pubrel, subscribe
 
 ACCESS = "topic readwrite open/#\ntopic read look/#\n"
 DENIED = {0x80, 0x83, 0x87}

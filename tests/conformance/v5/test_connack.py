@@ -3,7 +3,7 @@
 import pytest
 from conformance.statement import statement
 from wire.encoding import encode
-from wire.packets import connack, connect_packet, publish, suback, subscribe
+from wire.packets import connect_packet, publish, suback, subscribe
 
 
 @statement("MQTT-3.2.0-1", "5.0")
