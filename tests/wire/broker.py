@@ -102,7 +102,7 @@ class Troupe(Broker):
 
     def configuration(self):
         lines = ["[node]", f'data_dir = "{self.folder}/data"', "shards = 8", "run_loops = 2",
-                 "[http]", 'bind = "127.0.0.1:0"', "[log]", 'level = "debug"']
+                 "[http]", 'bind = "127.0.0.1:0"', "[log]", 'level = "info"']
         for key in self.settings:
             table, name = self.names[key]
             value = self.setting(key)
