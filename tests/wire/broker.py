@@ -50,9 +50,12 @@ class Broker:
         return str(path)
 
     def start(self):
+        # Variables of that name would override the configuration.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TROUPE_")}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL, cwd=self.folder)
+                                            stdin=subprocess.DEVNULL, cwd=self.folder,
+                                            env=environment)
         end = time.monotonic() + STARTED_WITHIN
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -92,6 +95,7 @@ class Troupe(Broker):
              "maximum_keep_alive": ("limits", "max_keep_alive"),
              "anonymous": ("auth", "allow_anonymous"), "acl": ("auth", "acl_file"),
              "scram": ("auth", "scram_file")}
+    seconds = {"maximum_keep_alive"}
 
     def command(self):
         self.ready_file = self.folder / "ready.json"
@@ -101,14 +105,16 @@ class Troupe(Broker):
         return [self.binary, "--config", str(config), "--ready-file", str(self.ready_file)]
 
     def configuration(self):
-        lines = ["[node]", f'data_dir = "{self.folder}/data"', "shards = 8", "run_loops = 2",
-                 "[http]", 'bind = "127.0.0.1:0"', "[log]", 'level = "info"']
+        tables = {"node": {"data_dir": f"{self.folder}/data", "shards": 8, "run_loops": 2},
+                  "http": {"bind": "127.0.0.1:0"}}
         for key in self.settings:
             table, name = self.names[key]
             value = self.setting(key)
-            if key == "maximum_keep_alive":
-                value = f"{value}s"
-            lines += [f"[{table}]", f"{name} = {json.dumps(value)}"]
+            tables.setdefault(table, {})[name] = f"{value}s" if key in self.seconds else value
+        lines = []
+        for table, entries in tables.items():
+            lines.append(f"[{table}]")
+            lines += [f"{name} = {json.dumps(value)}" for name, value in entries.items()]
         for name, transport in (("default", "tcp"), ("web", "ws")):
             lines += ["[[listeners]]", f'name = "{name}"', f'transport = "{transport}"',
                       'bind = "127.0.0.1:0"']
