@@ -45,7 +45,9 @@ using topic_shard_actor = caf::typed_actor<
 /// Owns the filters with wildcards of the node; publishes immutable snapshots.
 using wildcard_index_actor = caf::typed_actor<
     // From sessions and session shards; answered when every later match sees it.
-    caf::reacts_to<route_change>>;
+    caf::reacts_to<route_change>,
+    // From the node, at start: runs when all changes before it are in.
+    caf::reacts_to<deferred>>;
 
 /// All that a topic shard knows of its receivers.
 using subscriber_actor = caf::typed_actor<

@@ -11,6 +11,7 @@
 
 #include <caf/actor_control_block.hpp>
 
+#include "actors/broker/credit.hpp"
 #include "actors/broker/route.hpp"
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
@@ -20,19 +21,6 @@
 /// What the actors of the broker say to each other. Every message is one
 /// struct; interfaces.hpp says who says which to whom.
 namespace troupe::broker {
-
-/// Returns what a client's batch took of its connection's credit when the last
-/// one who works on the batch lets go of it.
-class credit {
- public:
-  explicit credit(std::function<void()> give_back) : give_back_(std::move(give_back)) {}
-  credit(const credit&) = delete;
-  credit& operator=(const credit&) = delete;
-  ~credit() { give_back_(); }
-
- private:
-  std::function<void()> give_back_;
-};
 
 // --- to a topic shard -------------------------------------------------------
 
@@ -108,6 +96,7 @@ struct connect_order {
   mqtt::connect_packet packet;   // client id set, password cleared
   std::string username;          // effective
   std::string address;
+  bool loopback = false;
   bool assigned_client_id = false;
   std::string authentication_data;  // final data of an enhanced authentication
   unsigned loop = 0;             // run loop of the connection

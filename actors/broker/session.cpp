@@ -45,8 +45,7 @@ session::~session() = default;
 
 void session::on_exit(const caf::error& reason) {
   if (auto* loop = runtime::run_loop::current(); loop != nullptr && loop == home()) cancel_timer();
-  if (device_ != nullptr) device_->disconnect(mqtt::reason_code::unspecified_error, "Session failed");
-  device_ = nullptr;
+  disconnect(mqtt::reason_code::unspecified_error, "The session failed");
   lean_actor::on_exit(reason);
 }
 
@@ -116,9 +115,7 @@ void session::on_attach(const connect_order_ptr& order) {
 
 void session::take_over() {
   context_.count(counter::sessions_taken_over);
-  if (device_ != nullptr)
-    device_->disconnect(mqtt::reason_code::session_taken_over, "Another connection took over");
-  device_ = nullptr;
+  disconnect(mqtt::reason_code::session_taken_over, "Another connection took over");
   // [MQTT-3.1.3-9]: with a delay, the new connection keeps the will from being sent.
   if (will_ && will_->delay == 0) publish_will();
   will_.reset();
@@ -135,6 +132,7 @@ void session::begin(const connect_order_ptr& order) {
   device_ = it == devices.end() ? nullptr : it->second;
   version_ = packet.version;
   username_ = order->username;
+  loopback_ = order->loopback;
   will_ = packet.will;
   expiry_ = std::min(packet.session_expiry, limits_->max_session_expiry);
   disconnected_at_ = 0;
@@ -238,8 +236,7 @@ void session::on_kick(const kick& order) {
   if (phase_ == phase::ending || phase_ == phase::resting) return;
   if (!order.send_will) will_.reset();
   const bool was_connected = connected_;
-  if (device_ != nullptr) device_->disconnect(order.reason, mqtt::to_string(order.reason));
-  device_ = nullptr;
+  disconnect(order.reason, mqtt::to_string(order.reason));
   if (was_connected) {
     if (context_.client_event)
       context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
@@ -339,7 +336,7 @@ void session::publish_will() {
   auto will = std::move(*will_);
   will_.reset();
   const auto authorizer = context_.authorizer.get();
-  if (authorizer && !authorizer->may_publish({client_id_, username_}, will.topic)) return;
+  if (authorizer && !authorizer->may_publish(identity(), will.topic)) return;
   context_.count(counter::wills_sent);
   mqtt::message::fields f;
   f.topic = will.topic;

@@ -144,6 +144,7 @@ class session final : public runtime::lean_actor,
   void later(std::function<void()> run);
   std::int64_t now() const;
   bool durable() const noexcept { return who_->durable(); }
+  auth::identity identity() const { return {client_id_, username_, loopback_}; }
 
   broker_context& context_;
   std::shared_ptr<const broker_limits> limits_;
@@ -172,6 +173,7 @@ class session final : public runtime::lean_actor,
   phase phase_ = phase::active;
   bool loading_ = false;      // the store was asked
   bool stored_ = false;       // the store has a record of it
+  bool loopback_ = false;     // the client is on this machine
   bool fresh_ = true;         // no connection was ever accepted
   bool connected_ = false;    // counted as a connected client
   bool replaying_ = false;

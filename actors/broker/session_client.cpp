@@ -39,7 +39,7 @@ void session::on_publish(client_publish& publish) {
     authorizer_version_ = version;
   }
   const bool allowed =
-      !authorizer_ || authorizer_->may_publish({client_id_, username_}, message.topic());
+      !authorizer_ || authorizer_->may_publish(identity(), message.topic());
   context_.count(allowed ? counter::authorization_allow : counter::authorization_deny);
   if (message.level() == mqtt::qos::at_most_once) {
     if (!allowed) return dropped(message, troupe::session::drop_reason::not_authorized);
@@ -80,7 +80,7 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
   }
   clean_goodbye_ = packet.reason != mqtt::reason_code::disconnect_with_will;
   if (clean_goodbye_) will_.reset();
-  device_->close();
+  std::exchange(device_, nullptr)->close();
 }
 
 void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
@@ -91,7 +91,7 @@ void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
     authorizer_version_ = version;
   }
   for (auto& d : messages) {
-    if (authorizer_ && !authorizer_->may_receive({client_id_, username_}, d.body->topic())) {
+    if (authorizer_ && !authorizer_->may_receive(identity(), d.body->topic())) {
       dropped(*d.body, troupe::session::drop_reason::not_authorized);
       if (d.stored) settle(d.stored, d.body->footprint());
       continue;

@@ -25,7 +25,8 @@ void session::send_pingresp() {
 bool session::writable() { return device_ != nullptr && device_->writable(); }
 
 void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
-  if (device_ != nullptr) device_->disconnect(reason, sentence);
+  // Nothing more is said to it; client_gone follows.
+  if (auto* device = std::exchange(device_, nullptr)) device->disconnect(reason, sentence);
 }
 
 // --- to the shards ---------------------------------------------------------------
@@ -162,10 +163,11 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
     context_.count(counter::store_errors);
     // Nothing that was promised is kept: the client has to come again.
     if (device_ != nullptr && connected_ && !finished.empty()) {
+      constexpr auto reason = mqtt::reason_code::server_unavailable;
       if (order_)
-        device_->refused(mqtt::reason_code::server_unavailable, "The store cannot be written");
+        std::exchange(device_, nullptr)->refused(reason, "The store cannot be written");
       else
-        device_->disconnect(mqtt::reason_code::server_unavailable, "The store cannot be written");
+        disconnect(reason, "The store cannot be written");
     }
     return;
   }

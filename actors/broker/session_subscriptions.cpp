@@ -49,7 +49,7 @@ mqtt::reason_code session::subscribe_one(const mqtt::subscribe_entry& entry, std
   const auto filter = shared ? shared->filter : std::string_view(entry.filter);
   const auto authorizer = context_.authorizer.get();
   const bool allowed =
-      !authorizer || authorizer->may_subscribe({client_id_, username_}, filter);
+      !authorizer || authorizer->may_subscribe(identity(), filter);
   context_.count(allowed ? counter::authorization_allow : counter::authorization_deny);
   if (!allowed) return mqtt::reason_code::not_authorized;
   const auto known = subscriptions_.find(entry.filter);
@@ -163,7 +163,7 @@ void session::replay_page(storage::retained_page page) {
 void session::offer_retained(const mqtt::message_ptr& message, const held_subscription& terms) {
   if (terms.options.no_local && message->publisher() == who_->id().value) return;
   const auto authorizer = context_.authorizer.get();
-  if (authorizer && !authorizer->may_receive({client_id_, username_}, message->topic())) return;
+  if (authorizer && !authorizer->may_receive(identity(), message->topic())) return;
   const auto level = std::min(message->level(), terms.options.maximum_qos);
   std::vector<std::uint32_t> ids;
   if (terms.subscription_id != 0) ids.push_back(terms.subscription_id);

@@ -10,6 +10,7 @@ wildcard_index::wildcard_index(caf::actor_config& cfg, broker_context& context)
 
 void wildcard_index::receive(caf::mailbox_element& m) {
   if (auto* change = runtime::mutable_payload<route_change>(m)) apply(*change);
+  else if (auto* work = runtime::mutable_payload<deferred>(m)) work->run();
 }
 
 void wildcard_index::apply(route_change& change) {

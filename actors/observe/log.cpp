@@ -80,6 +80,7 @@ void write_line(log_module who, log_level level, std::string_view sentence, log_
                 std::uint64_t left_out) {
   const auto log = current();
   if (log == nullptr) {
+    if (level < log_level::warning) return;  // the log stopped just now
     const std::string line = human_line(who, sentence, fields, left_out);
     log_sink direct{std::string()};
     direct.set_formatter(formatter_for(log_format::human));

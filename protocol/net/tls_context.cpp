@@ -51,7 +51,7 @@ std::string load_key(SSL_CTX* context, const tls_settings& settings) {
   const std::string& path =
       settings.key_file.empty() ? settings.certificate_file : settings.key_file;
   if (auto why = unreadable(path); !why.empty()) return refusal("the key", path, why);
-  std::string password;
+  std::string password = settings.key_password;
   if (!settings.key_password_file.empty()) {
     const std::string& from = settings.key_password_file;
     if (auto why = unreadable(from); !why.empty()) return refusal("the key's password", from, why);

@@ -16,6 +16,7 @@ enum class client_certificates : std::uint8_t { none, optional, required };
 struct tls_settings {
   std::string certificate_file;     // the server's, followed by its chain
   std::string key_file;             // empty: in certificate_file
+  std::string key_password;         // the secret itself; empty: see the next
   std::string key_password_file;    // empty: the key is not encrypted
   std::string ca_file;              // who may sign client certificates
   std::string ca_path;              // the same as a folder with hashed names

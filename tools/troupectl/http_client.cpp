@@ -10,8 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 namespace troupe::ctl {
 namespace {

@@ -1,0 +1,424 @@
+#include "actors/device/connection.hpp"
+
+#include "actors/broker/tell.hpp"
+#include "actors/device/device_loop.hpp"
+#include "actors/observe/log.hpp"
+#include "protocol/mqtt/encoder.hpp"
+#include "protocol/topics/names.hpp"
+
+namespace troupe::device {
+
+using mqtt::reason_code;
+using observe::counter;
+
+namespace {
+
+// Bytes of a client that shards and store may have in hand before its socket
+// is left alone.
+constexpr std::int64_t credit_limit = 256 * 1024;
+
+// Reasons for not reading.
+constexpr unsigned by_admission = 1;
+constexpr unsigned by_credit = 2;
+constexpr unsigned by_store = 4;
+
+}  // namespace
+
+/// Counts what is in hand; outlives the connection while a batch is worked on.
+class connection::gauge final : public broker::flow_gauge {
+ public:
+  gauge(device_loop& loop, std::uint64_t number) : loop_(loop), number_(number) {}
+
+  bool take(std::size_t bytes) {
+    const auto now = static_cast<std::int64_t>(bytes) + in_hand_.fetch_add(static_cast<std::int64_t>(bytes));
+    if (now < credit_limit) return true;
+    waiting_.store(true);
+    // It may all have come back in between.
+    return in_hand_.load() <= credit_limit / 2 && waiting_.exchange(false);
+  }
+  void given_back(std::size_t bytes) noexcept override {
+    const auto left = in_hand_.fetch_sub(static_cast<std::int64_t>(bytes)) - static_cast<std::int64_t>(bytes);
+    if (left > credit_limit / 2 || !waiting_.load() || !waiting_.exchange(false)) return;
+    loop_.loop().post([&loop = loop_, number = number_] {
+      if (auto* c = loop.find(number)) c->credit_returned();
+    });
+  }
+
+ private:
+  device_loop& loop_;
+  const std::uint64_t number_;
+  std::atomic<std::int64_t> in_hand_{0};
+  std::atomic<bool> waiting_{false};
+};
+
+connection::connection(device_loop& owner, std::uint64_t number,
+                       std::shared_ptr<const listener_settings> settings,
+                       std::shared_ptr<std::atomic<std::uint64_t>> listener_count)
+    : loop_(owner),
+      settings_(std::move(settings)),
+      listener_count_(std::move(listener_count)),
+      number_(number) {
+  listener_count_->fetch_add(1);
+}
+
+connection::~connection() {
+  if (owner_ != nullptr) owner_->device_lost();
+  if (scheduled()) loop_.loop().timers().cancel(*this);
+  listener_count_->fetch_sub(1);
+}
+
+void connection::start(const net::loop_context& net, int fd, std::string peer, bool loopback) {
+  transport_ = net::make_transport(net, fd, std::move(peer), loopback, settings_->transport);
+  auto& loop = loop_.loop();
+  loop.timers().schedule(*this, loop.now() + settings_->connect_timeout_ms);
+  transport_->start(*this);
+}
+
+void connection::on_open(const net::peer_info&) { state_ = state::connecting; }
+
+// --- bytes in ----------------------------------------------------------------
+
+void connection::on_read(std::string_view bytes) {
+  heard_at_ = loop_.loop().now();
+  loop_.context().count(counter::bytes_received, bytes.size());
+  if (state_ == state::closing) return;
+  if (rest_.empty()) {
+    const auto used = parse(bytes);
+    bytes.remove_prefix(used);
+    if (!bytes.empty() && state_ != state::closing) rest_.assign(bytes);
+  } else {
+    rest_.append(bytes);
+    consume(rest_);
+  }
+}
+
+void connection::consume(std::string_view bytes) {
+  const auto used = parse(bytes);
+  if (used == rest_.size() || state_ == state::closing)
+    std::string().swap(rest_);
+  else
+    rest_.erase(0, used);
+}
+
+std::size_t connection::parse(std::string_view bytes) {
+  std::size_t used = 0;
+  // What follows a CONNECT waits until the session is there.
+  while (state_ == state::connecting || state_ == state::open ||
+         (state_ == state::authenticating && admission_ && admission_->exchange)) {
+    const auto next = mqtt::next_frame(bytes.substr(used), settings_->max_packet_size);
+    if (next.status == mqtt::frame_status::incomplete) {
+      // The whole packet will be needed: room for it at once, if it is large.
+      if (next.size > 4096 && rest_.capacity() < next.size) rest_.reserve(next.size);
+      break;
+    }
+    if (next.status == mqtt::frame_status::too_large) {
+      fail(reason_code::packet_too_large, "Packet larger than allowed");
+      break;
+    }
+    if (next.status == mqtt::frame_status::malformed) {
+      fail(reason_code::malformed_packet, "Malformed fixed header");
+      break;
+    }
+    used += next.size;
+    if (!on_frame(next.frame)) break;
+  }
+  hand_over(used);
+  return used;
+}
+
+bool connection::on_frame(const mqtt::frame& frame) {
+  using mqtt::packet_type;
+  const auto type = frame.type();
+  loop_.context().count(observe::packets_received(static_cast<unsigned>(type)));
+  if (state_ == state::connecting) {
+    if (type == packet_type::connect) return on_connect(frame);
+    return fail(reason_code::protocol_error, "First packet is not CONNECT");
+  }
+  if (type == packet_type::auth) return on_auth(frame);
+  if (state_ != state::open) {
+    if (type == packet_type::disconnect) {
+      close();
+      return false;
+    }
+    return fail(reason_code::protocol_error, "Packet other than AUTH during authentication");
+  }
+  switch (type) {
+    case packet_type::publish:
+      return on_publish(frame);
+    case packet_type::puback:
+    case packet_type::pubrec:
+    case packet_type::pubrel:
+    case packet_type::pubcomp:
+      return add(mqtt::decode_ack(frame, version_));
+    case packet_type::subscribe:
+      return add(mqtt::decode_subscribe(frame, version_));
+    case packet_type::unsubscribe:
+      return add(mqtt::decode_unsubscribe(frame, version_));
+    case packet_type::disconnect:
+      return add(mqtt::decode_disconnect(frame, version_));
+    case packet_type::pingreq: {
+      if (frame.flags() != 0 || !frame.body.empty())
+        return fail(reason_code::malformed_packet, "Malformed PINGREQ");
+      return add(mqtt::decoded<mqtt::pingreq_packet>(mqtt::pingreq_packet{}));
+    }
+    default:
+      return fail(reason_code::protocol_error, "Packet that a client may not send");
+  }
+}
+
+template <class Packet>
+bool connection::add(mqtt::decoded<Packet> packet) {
+  if (!packet) return fail(packet.error().reason, packet.error().sentence);
+  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
+  batch_->packets.emplace_back(std::move(*packet));
+  return true;
+}
+
+bool connection::on_publish(const mqtt::frame& frame) {
+  mqtt::publish_packet p;
+  if (auto error = mqtt::decode_publish(frame, version_, p))
+    return fail(error->reason, error->sentence);
+  if (!p.subscription_ids.empty())
+    return fail(reason_code::protocol_error, "Subscription identifier from a client");
+  if (p.topic_alias != 0) {
+    if (!aliases_in_)
+      aliases_in_ = std::make_unique<session::inbound_aliases>(settings_->max_topic_alias);
+    if (!aliases_in_->allowed(p.topic_alias))
+      return fail(reason_code::topic_alias_invalid, "Topic alias above the maximum");
+    if (!p.topic.empty())
+      aliases_in_->set(p.topic_alias, p.topic);
+    else
+      p.topic = aliases_in_->find(p.topic_alias);
+    if (p.topic.empty())
+      return fail(reason_code::protocol_error, "Topic alias that was never set");
+  }
+  if (topics::levels(p.topic) > settings_->max_topic_levels)
+    return fail(reason_code::topic_name_invalid, "Topic with too many levels");
+
+  mqtt::message::fields f;
+  f.topic = p.topic;
+  f.payload = p.payload;
+  f.properties = p.properties;
+  f.level = p.level;
+  f.retain = p.retain;
+  f.publisher = session_id_;
+  f.received_at = loop_.loop().wall();
+  auto expiry = p.expiry;
+  if (const auto most = settings_->max_message_expiry; most != 0 && (!expiry || *expiry > most))
+    expiry = static_cast<std::uint32_t>(most);
+  if (expiry) f.expires_at = f.received_at + std::int64_t{*expiry} * 1000;
+  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
+  batch_->packets.emplace_back(broker::client_publish{mqtt::message::make(f), p.id});
+  return true;
+}
+
+void connection::hand_over(std::size_t bytes) {
+  if (!batch_) return;
+  auto batch = std::move(batch_);
+  batch->connection = number_;
+  if (!gauge_) gauge_ = std::make_shared<gauge>(loop_, number_);
+  batch->held = std::make_shared<broker::credit>(gauge_, bytes);
+  if (!gauge_->take(bytes)) pause(by_credit);
+  if (loop_.store_is_behind()) {
+    pause(by_store);
+    loop_.wait_for_store(number_);
+  }
+  broker::tell(session_, broker::client_input{std::move(batch)});
+}
+
+bool connection::fail(reason_code reason, const char* sentence) {
+  loop_.context().count(counter::malformed_packets);
+  observe::log_limited(observe::log_module::net, observe::log_level::info,
+                       "Connection ended for what it sent",
+                       {{"address", transport_->peer().address}, {"reason", sentence}});
+  // The packets before the bad one count.
+  hand_over(0);
+  disconnect(reason, sentence);
+  return false;
+}
+
+void connection::pause(unsigned why) {
+  if (paused_ == 0) {
+    transport_->pause_reading();
+    if (why != by_admission) loop_.context().count(counter::backpressure_pauses);
+  }
+  paused_ = static_cast<std::uint8_t>(paused_ | why);
+}
+
+void connection::resume(unsigned why) {
+  if ((paused_ & why) == 0) return;
+  paused_ = static_cast<std::uint8_t>(paused_ & ~why);
+  if (paused_ == 0 && state_ != state::closing) transport_->resume_reading();
+}
+
+void connection::credit_returned() { resume(by_credit); }
+void connection::store_caught_up() { resume(by_store); }
+
+// --- packets out -----------------------------------------------------------------
+
+template <class Packet>
+void connection::write(const Packet& packet, unsigned type) {
+  auto& out = loop_.scratch();
+  out.clear();
+  if (!mqtt::encode(out, packet, version_, client_packet_limit_)) return;
+  loop_.context().count(observe::packets_sent(type));
+  loop_.context().count(counter::bytes_sent, out.size());
+  transport_->write(out);
+  loop_.loop().flush_later(*this);
+}
+
+void connection::accepted(session_id id, caf::strong_actor_ptr session,
+                          broker::device_owner& owner, const mqtt::connack_packet& connack) {
+  if (state_ != state::opening) return;
+  session_id_ = id.value;
+  session_ = std::move(session);
+  owner_ = &owner;
+  const auto& packet = admission_->order->packet;
+  mqtt::connack_packet answer = connack;
+  answer.maximum_packet_size = settings_->max_packet_size;
+  answer.topic_alias_maximum = settings_->max_topic_alias;
+  problem_information_ = packet.request_problem_information;
+  client_packet_limit_ = packet.maximum_packet_size;
+  if (packet.topic_alias_maximum != 0)
+    aliases_out_ = std::make_unique<session::outbound_aliases>(
+        std::min(packet.topic_alias_maximum, settings_->max_topic_alias));
+  keep_alive(connack.server_keep_alive.value_or(packet.keep_alive));
+  // The method is kept for re-authentication; the order is the session's.
+  if (admission_->method.empty())
+    admission_.reset();
+  else
+    admission_->order.reset();
+  state_ = state::open;
+  write(answer, 2);
+  resume(by_admission);
+  if (!rest_.empty()) {
+    // Packets that came behind CONNECT; not from within a call of the session.
+    loop_.loop().defer([&loop = loop_, number = number_] {
+      if (auto* c = loop.find(number)) c->on_read({});
+    });
+  }
+}
+
+void connection::refused(reason_code reason, std::string_view sentence) {
+  if (state_ == state::closing || state_ == state::open) return;
+  mqtt::connack_packet answer;
+  answer.reason = reason;
+  answer.info.reason_string = sentence;
+  state_ = state::closing;
+  owner_ = nullptr;
+  write(answer, 2);
+  transport_->close();
+}
+
+void connection::send(const session::publish_out& publish) {
+  if (state_ != state::open) return;
+  const auto& body = *publish.body;
+  mqtt::publish_form form;
+  form.id = publish.id;
+  form.level = publish.level;
+  form.retain = publish.retain;
+  form.dup = publish.dup;
+  if (publish.subscription_ids != nullptr) form.subscription_ids = *publish.subscription_ids;
+  if (aliases_out_) {
+    const auto choice = aliases_out_->choose(body.topic());
+    form.topic_alias = choice.alias;
+    form.send_topic = choice.send_topic;
+  }
+  if (body.expires_at() != 0) {
+    const auto left = (body.expires_at() - loop_.loop().wall() + 999) / 1000;
+    form.expiry = static_cast<std::uint32_t>(std::max<std::int64_t>(left, 1));
+  }
+  auto& out = loop_.scratch();
+  out.clear();
+  mqtt::encode_publish(out, body, form, version_);
+  auto& context = loop_.context();
+  context.count(observe::packets_sent(3));
+  context.count(observe::messages_sent(static_cast<unsigned>(publish.level)));
+  context.count(counter::message_bytes_sent, body.payload().size());
+  context.count(counter::bytes_sent, out.size());
+  transport_->write(out);
+  loop_.loop().flush_later(*this);
+}
+
+void connection::send(const mqtt::ack_packet& ack) {
+  if (state_ == state::open) write(ack, static_cast<unsigned>(ack.kind));
+}
+void connection::send(const mqtt::suback_packet& suback) {
+  if (state_ == state::open) write(suback, suback.unsubscribe ? 11 : 9);
+}
+void connection::send_pingresp() {
+  if (state_ == state::open) write(mqtt::pingresp_packet{}, 13);
+}
+
+bool connection::writable() {
+  if (state_ != state::open) return false;
+  if (transport_->pending() < settings_->max_write_buffer) return true;
+  drain_wanted_ = true;
+  transport_->notify_below(settings_->max_write_buffer / 2);
+  return false;
+}
+
+void connection::disconnect(reason_code reason, std::string_view sentence) {
+  if (state_ == state::closing) return;
+  if (state_ == state::open && version_ == mqtt::protocol_version::v5) {
+    mqtt::disconnect_packet goodbye;
+    goodbye.reason = reason;
+    if (problem_information_) goodbye.info.reason_string = sentence;
+    write(goodbye, 14);
+  } else if (state_ == state::authenticating || state_ == state::opening) {
+    return refused(reason, sentence);
+  }
+  close();
+}
+
+void connection::close() {
+  if (state_ == state::closing) return;
+  state_ = state::closing;
+  owner_ = nullptr;
+  transport_->close();
+}
+
+void connection::flush_turn() { transport_->flush(); }
+
+void connection::on_drained() {
+  if (!std::exchange(drain_wanted_, false)) return;
+  broker::tell(session_, broker::client_drained{number_});
+}
+
+void connection::on_closed(std::string_view why) {
+  if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
+  if (session_) broker::tell(session_, broker::client_gone{number_, std::string(why)});
+  session_ = nullptr;
+  state_ = state::closing;
+  loop_.remove(number_);
+}
+
+// --- time ------------------------------------------------------------------------
+
+void connection::keep_alive(std::uint16_t seconds) {
+  auto& loop = loop_.loop();
+  loop.timers().cancel(*this);
+  keep_alive_ = seconds;
+  heard_at_ = loop.now();
+  if (seconds != 0) loop.timers().schedule(*this, heard_at_ + seconds * std::int64_t{1500});
+}
+
+void connection::on_timer() {
+  auto& loop = loop_.loop();
+  if (state_ == state::closing) return;
+  if (state_ != state::open) {
+    loop_.context().count(counter::connect_timeouts);
+    return transport_->abort();
+  }
+  // [MQTT-3.1.2-22]: one and a half times the keep-alive. What we did not read
+  // because the broker was busy does not count against the client.
+  const auto due = heard_at_ + keep_alive_ * std::int64_t{1500};
+  if (loop.now() < due || paused_ != 0) {
+    loop.timers().schedule(*this, std::max(due, loop.now() + 100));
+    return;
+  }
+  loop_.context().count(counter::keep_alive_timeouts);
+  disconnect(reason_code::keep_alive_timeout, "Nothing was heard for too long");
+}
+
+}  // namespace troupe::device

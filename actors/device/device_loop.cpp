@@ -1,0 +1,99 @@
+#include "actors/device/device_loop.hpp"
+
+#include <unistd.h>
+
+#include "actors/device/connection.hpp"
+
+namespace troupe::device {
+
+using observe::counter;
+
+namespace {
+
+// What the writer may be behind before publishers are held back, and how often
+// to look whether it has caught up.
+constexpr std::uint64_t store_backlog_limit = 64ULL << 20;
+constexpr std::int64_t store_poll_ms = 20;
+
+}  // namespace
+
+device_loop::device_loop(broker::broker_context& context, runtime::run_loop& loop,
+                         connection_counts& counts)
+    : context_(context), loop_(loop), counts_(counts), net_{loop.io(), loop.scratch()} {}
+
+device_loop::~device_loop() = default;
+
+void device_loop::take(int fd, std::string peer, bool loopback,
+                       std::shared_ptr<const listener_settings> settings,
+                       std::shared_ptr<std::atomic<std::uint64_t>> listener_count) {
+  const bool posted =
+      loop_.post([this, fd, peer = std::move(peer), loopback, settings = std::move(settings),
+                  listener_count = std::move(listener_count)]() mutable {
+        add(fd, std::move(peer), loopback, std::move(settings), std::move(listener_count));
+      });
+  if (!posted) ::close(fd);
+}
+
+void device_loop::add(int fd, std::string peer, bool loopback,
+                      std::shared_ptr<const listener_settings> settings,
+                      std::shared_ptr<std::atomic<std::uint64_t>> listener_count) {
+  context_.count(counter::connections_accepted);
+  const bool node_full = counts_.limit != 0 && counts_.open.load() >= counts_.limit;
+  const bool listener_full =
+      settings->max_connections != 0 && listener_count->load() >= settings->max_connections;
+  if (node_full || listener_full || context_.stopping.load()) {
+    context_.count(counter::connections_refused_limit);
+    context_.count(counter::connections_closed);
+    ::close(fd);
+    return;
+  }
+  const auto open = counts_.open.fetch_add(1) + 1;
+  auto most = counts_.maximum.load();
+  while (most < open && !counts_.maximum.compare_exchange_weak(most, open)) {
+  }
+  const auto number = next_number_++;
+  auto made = std::make_unique<connection>(*this, number, std::move(settings),
+                                           std::move(listener_count));
+  auto& c = *made;
+  context_.devices[loop_.index()].emplace(number, &c);
+  connections_.emplace(number, std::move(made));
+  c.start(net_, fd, std::move(peer), loopback);
+}
+
+connection* device_loop::find(std::uint64_t number) {
+  auto it = connections_.find(number);
+  return it == connections_.end() ? nullptr : it->second.get();
+}
+
+void device_loop::remove(std::uint64_t number) {
+  auto node = connections_.extract(number);
+  if (node.empty()) return;
+  context_.devices[loop_.index()].erase(number);
+  counts_.open.fetch_sub(1);
+  context_.count(counter::connections_closed);
+  loop_.destroy_later(std::move(node.mapped()));
+}
+
+bool device_loop::store_is_behind() const {
+  return context_.store.current().backlog_bytes > store_backlog_limit;
+}
+
+void device_loop::wait_for_store(std::uint64_t number) {
+  waiting_for_store_.push_back(number);
+  if (!scheduled()) loop_.timers().schedule(*this, loop_.now() + store_poll_ms);
+}
+
+void device_loop::on_timer() {
+  if (store_is_behind()) {
+    loop_.timers().schedule(*this, loop_.now() + store_poll_ms);
+    return;
+  }
+  for (auto number : std::exchange(waiting_for_store_, {}))
+    if (auto* c = find(number)) c->store_caught_up();
+}
+
+void device_loop::close_all() {
+  for (auto& [number, c] : connections_) c->disconnect(mqtt::reason_code::server_shutting_down, "");
+}
+
+}  // namespace troupe::device

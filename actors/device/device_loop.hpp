@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/device/listener_settings.hpp"
+#include "actors/runtime/run_loop.hpp"
+#include "actors/runtime/timer_wheel.hpp"
+#include "protocol/net/loop_context.hpp"
+
+namespace troupe::device {
+
+class connection;
+
+/// Sockets of the node, counted over all loops.
+struct connection_counts {
+  std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint64_t> maximum{0};
+  std::uint64_t limit = 0;
+};
+
+/// The connections of one run loop, which owns them. Used on that loop only
+/// unless said otherwise.
+class device_loop final : private runtime::timer_entry {
+ public:
+  device_loop(broker::broker_context& context, runtime::run_loop& loop, connection_counts& counts);
+  ~device_loop();
+
+  /// A connected socket, from any thread; the descriptor is owned from now on.
+  void take(int fd, std::string peer, bool loopback,
+            std::shared_ptr<const listener_settings> settings,
+            std::shared_ptr<std::atomic<std::uint64_t>> listener_count);
+  /// The connection of that number, or null.
+  connection* find(std::uint64_t number);
+  /// Called by a connection that is closed: destroys it at the end of the turn.
+  void remove(std::uint64_t number);
+  /// Reading goes on when the store has caught up.
+  void wait_for_store(std::uint64_t number);
+  bool store_is_behind() const;
+  void close_all();
+
+  broker::broker_context& context() noexcept { return context_; }
+  runtime::run_loop& loop() noexcept { return loop_; }
+  /// Encoding space for one packet at a time.
+  std::string& scratch() noexcept { return scratch_; }
+
+ private:
+  void add(int fd, std::string peer, bool loopback,
+           std::shared_ptr<const listener_settings> settings,
+           std::shared_ptr<std::atomic<std::uint64_t>> listener_count);
+  void on_timer() override;
+
+  broker::broker_context& context_;
+  runtime::run_loop& loop_;
+  connection_counts& counts_;
+  net::loop_context net_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<connection>> connections_;
+  std::vector<std::uint64_t> waiting_for_store_;
+  std::string scratch_;
+  std::uint64_t next_number_ = 1;
+};
+
+}  // namespace troupe::device

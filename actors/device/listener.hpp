@@ -1,0 +1,41 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/device/device_loop.hpp"
+#include "actors/device/listener_settings.hpp"
+#include "actors/runtime/lean_actor.hpp"
+#include "protocol/net/acceptor.hpp"
+
+namespace troupe::device {
+
+/// Opened by the node before the loops run, so that a port in use is an error
+/// at start. Pinned to one run loop, where it accepts; each connection goes to
+/// the next loop in turn.
+class listener final : public runtime::lean_actor {
+ public:
+  listener(caf::actor_config& cfg, std::vector<std::unique_ptr<device_loop>>& loops,
+           std::unique_ptr<net::acceptor> acceptor,
+           std::shared_ptr<const listener_settings> settings,
+           std::shared_ptr<std::atomic<std::uint64_t>> count);
+  const char* name() const override { return "listener"; }
+
+  /// By the acceptor's callback, on its loop.
+  void accepted(int fd, std::string peer, bool loopback);
+
+ protected:
+  void receive(caf::mailbox_element& m) override;
+  void on_exit(const caf::error& reason) override;
+
+ private:
+  std::vector<std::unique_ptr<device_loop>>& loops_;
+  std::unique_ptr<net::acceptor> acceptor_;
+  std::shared_ptr<const listener_settings> settings_;
+  std::shared_ptr<std::atomic<std::uint64_t>> count_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace troupe::device

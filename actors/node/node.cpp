@@ -1,0 +1,205 @@
+#include "actors/node/node.hpp"
+
+#include <cstdlib>
+
+#include <caf/system_messages.hpp>
+#include <nlohmann/json.hpp>
+
+#include "actors/broker/tell.hpp"
+#include "actors/config/changes.hpp"
+#include "actors/node/version.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/observe/process_figures.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+
+namespace troupe::node {
+
+using broker::tell;
+using observe::log_event;
+using observe::log_level;
+using observe::log_module;
+
+std::shared_ptr<const broker::broker_limits> limits_of(const config::configuration& from) {
+  auto to = std::make_shared<broker::broker_limits>();
+  const auto& l = from.limits;
+  to->max_queued_messages = l.max_queued_messages;
+  to->max_queued_bytes = l.max_queued_bytes;
+  to->full_queue = l.queue_full_policy == config::queue_full_policy::drop_oldest
+                       ? session::queue_policy::drop_oldest
+                       : session::queue_policy::drop_newest;
+  to->max_inflight = l.max_inflight;
+  to->receive_maximum = l.receive_maximum;
+  to->max_subscriptions = l.max_subscriptions_per_session;
+  to->max_topic_levels = static_cast<std::uint16_t>(l.max_topic_levels);
+  to->max_topic_alias = l.max_topic_alias;
+  to->max_retained_messages = l.max_retained_messages;
+  to->passivation_delay_ms = l.passivation_delay.count();
+  to->max_keep_alive = static_cast<std::uint16_t>(l.max_keep_alive.count());
+  to->max_session_expiry = static_cast<std::uint32_t>(l.max_session_expiry.count());
+  return to;
+}
+
+std::string transport_name(config::transport_kind kind) {
+  switch (kind) {
+    case config::transport_kind::tcp:
+      return "tcp";
+    case config::transport_kind::tls:
+      return "tls";
+    case config::transport_kind::ws:
+      return "ws";
+    case config::transport_kind::wss:
+      return "wss";
+    case config::transport_kind::unix_socket:
+      return "unix";
+  }
+  return {};
+}
+
+node::node(caf::actor_config& cfg, node_parts parts) : lean_actor(cfg), parts_(std::move(parts)) {}
+
+void node::receive(caf::mailbox_element& m) {
+  if (auto* event = runtime::mutable_payload<device::client_came_or_went>(m)) {
+    announce(*event);
+  } else if (auto* question = runtime::mutable_payload<device::node_look>(m)) {
+    question->answer(look());
+  } else if (auto* wanted = runtime::mutable_payload<device::node_reload>(m)) {
+    reload(wanted->configuration);
+  } else if (auto* end = runtime::mutable_payload<device::node_stop>(m)) {
+    stop(end->done);
+  } else if (auto* work = runtime::mutable_payload<broker::deferred>(m)) {
+    // At start: watch those without whom nothing works.
+    work->run();
+    started_at_ = loop().now();
+    for (const auto& shard : parts_.context.topic_shards) monitor(shard);
+    for (const auto& shard : parts_.context.session_shards) monitor(shard);
+    monitor(parts_.context.wildcard_index);
+    publish_sys();
+    plan_sys();
+  } else if (auto* down = runtime::mutable_payload<caf::down_msg>(m)) {
+    if (parts_.context.stopping.load()) return;
+    log_event(log_module::node, log_level::critical,
+              "A shard failed: state in memory can no longer be trusted, the node ends",
+              {{"actor", down->source.id()}, {"reason", caf::to_string(down->reason)}});
+    observe::stop_logging();
+    std::abort();
+  }
+}
+
+void node::on_exit(const caf::error& reason) {
+  if (scheduled() && home() == runtime::run_loop::current()) home()->timers().cancel(*this);
+  parts_.listeners.clear();
+  lean_actor::on_exit(reason);
+}
+
+void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
+  for (const auto& change : config::describe_changes(*parts_.configuration, *wanted)) {
+    if (change.reloadable)
+      log_event(log_module::config, log_level::info, "Changed", {{"key", change.key}});
+    else
+      log_event(log_module::config, log_level::warning, "Takes effect at the next start",
+                {{"key", change.key}});
+  }
+  auto next = std::make_shared<config::configuration>(
+      config::with_reloadable(*parts_.configuration, *wanted));
+  auto loaded = load_access(*next, parts_.workers);
+  if (!loaded.errors.empty()) {
+    for (const auto& error : loaded.errors)
+      log_event(log_module::config, log_level::error, "Reload refused, nothing was changed",
+                {{"why", error}});
+    return;
+  }
+  parts_.configuration = next;
+  parts_.context.authorizer.set(loaded.value.authorizer);
+  parts_.context.limits.set(limits_of(*next));
+  for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i)
+    tell(parts_.listeners[i].actor, device::listener_reload{loaded.value.listeners[i]});
+  log_event(log_module::config, log_level::info, "Configuration reloaded");
+}
+
+void node::stop(const std::function<void()>& done) {
+  if (scheduled()) home()->timers().cancel(*this);
+  for (const auto& l : parts_.listeners) tell(l.actor, device::listener_stop{});
+  for (const auto& shard : parts_.context.session_shards) tell(shard, broker::shut_down{});
+  done();
+}
+
+// --- $SYS ------------------------------------------------------------------------
+
+void node::plan_sys() {
+  const auto interval = parts_.configuration->sys.interval.count();
+  if (interval > 0) loop().timers().schedule(*this, loop().now() + interval);
+}
+
+void node::on_timer() {
+  if (parts_.context.stopping.load()) return;
+  publish_sys();
+  plan_sys();
+}
+
+void node::publish_sys() {
+  if (parts_.configuration->sys.interval.count() == 0) return;
+  const auto changed =
+      tree_.update(look(), parts_.context.counters.totals(), observe::read_process_figures());
+  for (const auto& value : changed) publish(value.topic, value.value, true);
+}
+
+void node::publish(const std::string& topic, const std::string& payload, bool retain) {
+  mqtt::message::fields f;
+  f.topic = topic;
+  f.payload = payload;
+  f.retain = retain;
+  f.received_at = runtime::run_loop::current()->wall();
+  auto batch = std::make_shared<broker::publish_batch>();
+  batch->items.emplace_back().body = mqtt::message::make(f);
+  tell(parts_.context.topic_shard(topic), broker::publish_request{std::move(batch)});
+}
+
+void node::announce(const device::client_came_or_went& event) {
+  const auto topic = "$SYS/brokers/" + parts_.configuration->node.name + "/clients/" +
+                     event.client_id + (event.connected ? "/connected" : "/disconnected");
+  // A client id may hold what a topic name may not.
+  if (event.client_id.find_first_of("+#/") != std::string::npos) return;
+  nlohmann::json body{{"clientid", event.client_id}, {"username", event.username}};
+  body["ts"] = runtime::run_loop::current()->wall();
+  if (event.connected)
+    body["ipaddress"] = event.address;
+  else
+    body["reason"] = event.why;
+  publish(topic, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), false);
+}
+
+// --- figures ---------------------------------------------------------------------
+
+observe::snapshot node::look() {
+  auto& context = parts_.context;
+  const auto stored = context.store.current();
+  observe::snapshot s;
+  s.node = parts_.configuration->node.name;
+  s.version = version;
+  s.uptime_seconds = static_cast<double>(runtime::run_loop::current()->now() - started_at_) / 1000.0;
+  s.connections = parts_.counts.open.load();
+  s.connections_maximum = parts_.counts.maximum.load();
+  s.connections_limit = parts_.counts.limit;
+  s.sessions = context.sessions.load();
+  s.sessions_connected = context.connected.load();
+  s.sessions_connected_maximum = context.connected_maximum.load();
+  s.sessions_durable = context.durable_sessions.load();
+  s.subscriptions = context.subscriptions.load();
+  s.subscriptions_shared = context.shared_subscriptions.load();
+  s.retained = stored.retained;
+  s.log_bodies = stored.bodies;
+  s.store = {stored.commits, stored.groups, stored.backlog_bytes, stored.writable};
+  for (const auto& l : parts_.listeners)
+    s.listeners.push_back({l.configured.name, l.address,
+                           transport_name(l.configured.transport),
+                           l.connections->load(), l.configured.max_connections});
+  for (unsigned i = 0; i < context.loops.loops(); ++i) {
+    const auto& stats = context.loops.loop(i).stats();
+    s.run_loops.push_back({static_cast<double>(stats.busy_ns.get()) / 1e9,
+                           static_cast<double>(stats.lag_ns.get()) / 1e9,
+                           stats.queue_length.get()});
+  }
+  return s;
+}
+
+}  // namespace troupe::node

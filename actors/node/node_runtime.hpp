@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/config/configuration.hpp"
+
+namespace troupe::node {
+
+/// A whole node in this process: store, run loops, actors, listeners, HTTP.
+/// Made, started and stopped by main on one thread.
+class node_runtime {
+ public:
+  explicit node_runtime(std::shared_ptr<const config::configuration> from);
+  ~node_runtime();
+  node_runtime(const node_runtime&) = delete;
+  node_runtime& operator=(const node_runtime&) = delete;
+
+  /// Opens the store, restores sessions, listens. Empty, or a sentence that says why not.
+  [[nodiscard]] std::string start();
+
+  struct listening {
+    std::string name;
+    std::string transport;  // "tcp", "tls", "ws", "wss", "unix", "http"
+    std::string address;    // host, or the path of the socket
+    std::uint16_t port = 0;
+  };
+  /// After start().
+  std::vector<listening> listeners() const;
+
+  /// Takes what can change of a new configuration; the outcome is logged.
+  void reload(std::shared_ptr<const config::configuration> wanted);
+
+  /// Tells clients (DISCONNECT 0x8B), writes out what is under way, ends. Takes
+  /// at most the configured shutdown time.
+  void stop();
+
+ private:
+  struct parts;
+  std::unique_ptr<parts> parts_;
+};
+
+}  // namespace troupe::node

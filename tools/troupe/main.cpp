@@ -1,0 +1,138 @@
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "actors/config/load.hpp"
+#include "actors/node/node_runtime.hpp"
+#include "actors/node/version.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/observe/notify.hpp"
+
+using namespace troupe;
+
+namespace {
+
+struct arguments {
+  std::string config_file;
+  std::string ready_file;
+  bool test_config = false;
+};
+
+observe::log_settings log_settings_of(const config::log_configuration& from) {
+  observe::log_settings to;
+  to.format = from.format == config::log_format::json ? observe::log_format::json
+                                                      : observe::log_format::human;
+  to.level = static_cast<observe::log_level>(from.level);
+  if (from.target != "stderr") to.file = from.target;
+  return to;
+}
+
+std::shared_ptr<const config::configuration> load(const std::string& file) {
+  auto loaded = config::load(file, config::process_environment());
+  for (const auto& problem : loaded.problems)
+    std::cerr << "troupe: " << config::to_string(problem) << '\n';
+  if (!loaded.ok()) return nullptr;
+  return std::make_shared<const config::configuration>(std::move(loaded.value));
+}
+
+/// What a test or a script needs to know, complete or not there at all.
+bool write_ready_file(const std::string& path, const node::node_runtime& running) {
+  nlohmann::json ready;
+  ready["listeners"] = nlohmann::json::array();
+  for (const auto& l : running.listeners()) {
+    nlohmann::json entry{{"name", l.name}, {"transport", l.transport}, {"address", l.address}, {"port", l.port}};
+    if (l.transport == "http")
+      ready["http"] = entry;
+    else
+      ready["listeners"].push_back(entry);
+  }
+  const auto temporary = path + ".new";
+  std::ofstream(temporary) << ready.dump() << '\n';
+  return std::rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+void greet(const config::configuration& from, const node::node_runtime& running) {
+  std::cerr << "Troupe " << node::version << ", node " << from.node.name << '\n';
+  std::string sample;
+  for (const auto& l : running.listeners()) {
+    std::cerr << "  " << l.transport << " on " << l.address;
+    if (l.port != 0) std::cerr << ':' << l.port;
+    std::cerr << '\n';
+    if (l.transport == "tcp" && sample.empty())
+      sample = "mosquitto_sub -h " + l.address + " -p " + std::to_string(l.port) + " -t 'hello/#' -v";
+  }
+  std::cerr << "  data in " << from.node.data_dir << '\n';
+  if (!sample.empty()) std::cerr << "Try: " << sample << '\n';
+}
+
+int serve(const arguments& given, std::shared_ptr<const config::configuration> from) {
+  if (auto error = observe::start_logging(log_settings_of(from->log)); !error.empty()) {
+    std::cerr << "troupe: " << error << '\n';
+    return 1;
+  }
+  // Handled by sigwait() below, on this thread alone.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  node::node_runtime running(from);
+  if (auto error = running.start(); !error.empty()) {
+    observe::stop_logging();
+    std::cerr << "troupe: " << error << '\n';
+    return 1;
+  }
+  greet(*from, running);
+  if (!given.ready_file.empty() && !write_ready_file(given.ready_file, running)) {
+    std::cerr << "troupe: cannot write " << given.ready_file << '\n';
+    return 1;
+  }
+  observe::notify_ready("Serving devices");
+  const auto watchdog = observe::watchdog_interval();
+  for (;;) {
+    timespec wait{3600, 0};
+    if (watchdog) wait = {watchdog->count() / 1'000'000, (watchdog->count() % 1'000'000) * 1000};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    if (signal == SIGTERM || signal == SIGINT) break;
+    if (watchdog) observe::notify_watchdog();
+    if (signal != SIGHUP) continue;
+    observe::notify_reloading();
+    observe::reopen_log();
+    if (auto next = load(given.config_file)) {
+      observe::set_log_level(static_cast<observe::log_level>(next->log.level));
+      running.reload(std::move(next));
+    }
+    observe::notify_ready("Serving devices");
+  }
+  observe::notify_stopping("Saying goodbye to devices");
+  observe::log_event(observe::log_module::node, observe::log_level::info, "Stopping");
+  running.stop();
+  observe::stop_logging();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  arguments given;
+  CLI::App app("Troupe, an MQTT broker");
+  app.set_version_flag("--version", std::string("troupe ") + node::version);
+  app.add_option("-c,--config", given.config_file, "Configuration file (TOML); none: defaults");
+  app.add_flag("--test-config", given.test_config, "Check the configuration and exit");
+  app.add_option("--ready-file", given.ready_file,
+                 "File to write the addresses to when the node is ready");
+  CLI11_PARSE(app, argc, argv);
+
+  auto from = load(given.config_file);
+  if (!from) return 1;
+  if (given.test_config) {
+    std::cerr << "The configuration is good\n";
+    return 0;
+  }
+  return serve(given, std::move(from));
+}
