@@ -33,10 +33,9 @@ const session_shard_actor& broker_context::session_shard(std::string_view client
 }
 
 void broker_context::change_route(route_change change) {
-  if (topics::has_wildcard(change.filter))
-    tell(wildcard_index, std::move(change));
-  else
-    tell(topic_shard(change.filter), std::move(change));
+  if (topics::has_wildcard(change.filter)) return tell(wildcard_index, std::move(change));
+  const auto& shard = topic_shard(change.filter);
+  tell(shard, std::move(change));
 }
 
 }  // namespace troupe::broker

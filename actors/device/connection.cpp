@@ -267,6 +267,8 @@ void connection::write(const Packet& packet, unsigned type) {
   loop_.loop().flush_later(*this);
 }
 
+template void connection::write(const mqtt::auth_packet& packet, unsigned type);
+
 void connection::accepted(session_id id, caf::strong_actor_ptr session,
                           broker::device_owner& owner, const mqtt::connack_packet& connack) {
   if (state_ != state::opening) return;
