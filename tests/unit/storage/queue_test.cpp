@@ -1,8 +1,8 @@
-#include <atomic>
-#include <random>
-#include <set>
-
 #include "tests/unit/storage/store_fixture.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
 
 namespace troupe::storage {
 namespace {
@@ -174,17 +174,15 @@ TEST_CASE("readers beside the writer see every entry up to `through`", "[store]"
 
   std::atomic<bool> wrong{false};
   std::atomic<bool> all_seen{false};
-  std::uint64_t seen = 0;     // readers hand over to each other: one page at a time
+  std::uint64_t seen = 0;  // readers hand over to each other: one page at a time
   order_no last = 0;
   std::atomic<std::uint64_t> acknowledged{0};
   std::function<void(owed_page)> on_page = [&](owed_page page) {
-    const auto before = acknowledged.load();
     for (const auto& message : page.messages) {
       if (message.order <= last || message.body->payload() != std::to_string(++seen)) wrong = true;
       last = message.order;
     }
     if (page.end && page.through < last) wrong = true;
-    (void)before;
     if (seen == total) {
       all_seen = true;
     } else if (!wrong) {

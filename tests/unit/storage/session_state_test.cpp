@@ -1,6 +1,6 @@
-#include <map>
-
 #include "tests/unit/storage/store_fixture.hpp"
+
+#include <map>
 
 namespace troupe::storage {
 namespace {
@@ -146,7 +146,9 @@ TEST_CASE("an erased session leaves nothing, even when written to late", "[store
   erase.erase_session(gone, "gone");
   m.store->commit(std::move(erase), nullptr);
 
-  SECTION("swept while it runs") { m.drain(); }
+  SECTION("swept while it runs") {
+    m.drain();
+  }
   SECTION("swept after a restart in the middle") {
     m.store->pump();  // the commits and one slice
     m.reopen();

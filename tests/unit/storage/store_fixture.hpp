@@ -1,6 +1,9 @@
 #pragma once
 
-#include <unistd.h>
+#include "storage/rocks_store.hpp"
+#include "tests/support/catch.hpp"
+
+#include <rocksdb/env.h>
 
 #include <chrono>
 #include <filesystem>
@@ -8,12 +11,8 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
-
-#include "storage/rocks_store.hpp"
-#include "tests/support/catch.hpp"
-
-#include <rocksdb/env.h>
 
 namespace troupe::storage::test {
 
@@ -120,8 +119,7 @@ class memory_store {
 class temporary_directory {
  public:
   temporary_directory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "troupe-store-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "troupe-store-XXXXXX").string();
     REQUIRE(::mkdtemp(pattern.data()));
     path = pattern;
   }
