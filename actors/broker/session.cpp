@@ -57,7 +57,7 @@ std::int64_t session::now() const { return runtime::run_loop::current()->wall();
 
 void session::receive(caf::mailbox_element& m) {
   if (auto* input = runtime::mutable_payload<client_input>(m)) {
-    on_input(*input->batch);
+    on_input(input->batch);
   } else if (auto* d = runtime::mutable_payload<deliver>(m)) {
     on_deliver(d->messages);
   } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
@@ -82,6 +82,7 @@ void session::receive(caf::mailbox_element& m) {
     quit(caf::exit_reason::normal);
     return;
   }
+  if (!held_input_.empty() && changes_.empty()) continue_input();
   if (!replays_.empty()) continue_replay();
   flush();
 }
@@ -204,6 +205,7 @@ void session::refuse(const connect_order& order, mqtt::reason_code reason) {
 void session::on_gone(const client_gone& gone) {
   if (!connected_ || gone.connection != connection_) return;
   device_ = nullptr;
+  changes_.clear();
   log_event(log_module::session, log_level::debug, "Client disconnected",
             {{"client", client_id_}, {"why", gone.why}});
   if (context_.client_event) context_.client_event(false, client_id_, username_, {}, gone.why);
@@ -223,6 +225,7 @@ void session::go_offline() {
   order_.reset();
   replays_.clear();
   changes_.clear();
+  held_input_.clear();
   who_->online(false);
   inbound_.disconnected();
   outbound_.disconnected();

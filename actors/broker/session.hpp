@@ -65,6 +65,11 @@ class session final : public runtime::lean_actor,
     std::uint32_t waiting = 0;
     std::vector<std::pair<std::string, held_subscription>> replay;
   };
+  /// Input behind a SUBSCRIBE or UNSUBSCRIBE that is not in force yet.
+  struct held_batch {
+    std::shared_ptr<client_batch> batch;
+    std::size_t done = 0;
+  };
   /// Retained messages that a subscription has still to get.
   struct replay {
     std::string filter;
@@ -99,7 +104,9 @@ class session final : public runtime::lean_actor,
   std::int64_t expires_at() const;
 
   // session_client.cpp: packets
-  void on_input(client_batch& batch);
+  void on_input(const std::shared_ptr<client_batch>& batch);
+  void continue_input();
+  std::size_t work_on(client_batch& batch, std::size_t from);
   void on_publish(client_publish& publish);
   void on_ack(const mqtt::ack_packet& ack);
   void on_disconnect(const mqtt::disconnect_packet& packet);
@@ -156,6 +163,7 @@ class session final : public runtime::lean_actor,
   std::map<std::string, held_subscription, std::less<>> subscriptions_;
   std::map<std::uint64_t, change_in_progress> changes_;
   std::vector<replay> replays_;
+  troupe::session::fifo<held_batch> held_input_;
   std::shared_ptr<const auth::authorizer> authorizer_;
   std::uint64_t authorizer_version_ = 0;
 

@@ -7,12 +7,38 @@ namespace troupe::broker {
 
 using observe::counter;
 
-void session::on_input(client_batch& batch) {
-  if (!connected_ || batch.connection != connection_) return;
+void session::on_input(const std::shared_ptr<client_batch>& batch) {
+  if (!connected_ || batch->connection != connection_) return;
+  if (!changes_.empty() || !held_input_.empty()) {
+    // What follows a SUBSCRIBE must find it in force. The credit of the batch
+    // holds back the socket meanwhile.
+    held_input_.push_back({batch, 0});
+    return;
+  }
+  if (const auto done = work_on(*batch, 0); done < batch->packets.size())
+    held_input_.push_back({batch, done});
+}
+
+void session::continue_input() {
+  while (changes_.empty() && !held_input_.empty()) {
+    auto& next = held_input_.front();
+    next.done = work_on(*next.batch, next.done);
+    if (next.done < next.batch->packets.size()) return;
+    held_input_.pop_front();
+  }
+}
+
+std::size_t session::work_on(client_batch& batch, std::size_t from) {
+  if (batch.connection != connection_) return batch.packets.size();
   credit_ = batch.held;
-  for (auto& packet : batch.packets) {
+  for (; from < batch.packets.size(); ++from) {
     // A packet before it may have ended the connection.
-    if (device_ == nullptr) break;
+    if (device_ == nullptr) {
+      from = batch.packets.size();
+      break;
+    }
+    if (!changes_.empty()) break;
+    auto& packet = batch.packets[from];
     if (auto* publish = std::get_if<client_publish>(&packet)) {
       on_publish(*publish);
     } else if (auto* ack = std::get_if<mqtt::ack_packet>(&packet)) {
@@ -28,6 +54,7 @@ void session::on_input(client_batch& batch) {
     }
   }
   credit_.reset();
+  return from;
 }
 
 void session::on_publish(client_publish& publish) {
@@ -78,7 +105,7 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
                         "Session expiry at DISCONNECT though it was 0 at CONNECT");
     expiry_ = std::min(*packet.session_expiry, limits_->max_session_expiry);
   }
-  clean_goodbye_ = packet.reason != mqtt::reason_code::disconnect_with_will;
+  clean_goodbye_ = packet.reason == mqtt::reason_code::success;  // [MQTT-3.14.4-3]
   if (clean_goodbye_) will_.reset();
   std::exchange(device_, nullptr)->close();
 }

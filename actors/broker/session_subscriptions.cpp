@@ -34,10 +34,8 @@ void session::on_subscribe(const mqtt::subscribe_packet& packet) {
     after_.push_back({after_commit::kind::change, token, false});
     writes();
   }
-  const bool ready = change.waiting == 0;
   ++change.waiting;
   changes_.emplace(token, std::move(change));
-  (void)ready;
   change_settled(token);
 }
 
@@ -84,6 +82,8 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
   for (const auto& filter : packet.filters) {
     auto it = subscriptions_.find(filter);
     if (!topics::valid_subscription(filter)) {
+      if (version_ != mqtt::protocol_version::v5)
+        return disconnect(mqtt::reason_code::protocol_error, "Invalid topic filter");
       change.answer.reasons.push_back(mqtt::reason_code::topic_filter_invalid);
       continue;
     }

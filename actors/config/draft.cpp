@@ -8,6 +8,8 @@ namespace troupe::config {
 
 namespace {
 
+constexpr std::size_t most_suggestions = 50;
+
 template <class Owner>
 const key<Owner>* find_key(std::span<const key<Owner>> table, std::string_view name) {
   const auto found = std::ranges::find(table, name, &key<Owner>::name);
@@ -108,7 +110,9 @@ void draft::refuse_unknown(const assignment& from) {
          {"node", "listeners", "limits", "durability", "auth", "log", "http", "sys"})
       valid.emplace_back(section);
   }
-  const std::string best = nearest(from.key, valid);
+  // Beyond a screenful the file is not a misspelt configuration but something else.
+  const std::string best =
+      problems_.size() < most_suggestions ? nearest(from.key, valid) : std::string();
   std::string sentence;
   if (from.value.from_environment) {
     sentence = "names no key";

@@ -13,6 +13,13 @@ namespace {
 constexpr std::string_view prefix = "TROUPE_";
 constexpr std::string_view listeners = "listeners.";
 
+/// Variables that are no keys: two say where things are, two belong to troupectl,
+/// which runs in the same containers.
+bool is_no_key(std::string_view name) {
+  return name == file_variable || name == data_variable || name == "TROUPE_URL" ||
+         name == "TROUPE_TOKEN_FILE";
+}
+
 /// Kubernetes gives every pod such variables for a service called "troupe" or
 /// "troupe-...": ignoring them is what lets the broker start there.
 bool is_service_link(std::string_view name) {
@@ -78,9 +85,7 @@ std::string variable_of(std::optional<std::size_t> listener, std::string_view ke
 assignments read_environment(const environment& variables) {
   assignments result;
   for (const auto& [name, text] : variables) {
-    if (!name.starts_with(prefix) || name == file_variable || name == data_variable ||
-        is_service_link(name))
-      continue;
+    if (!name.starts_with(prefix) || is_no_key(name) || is_service_link(name)) continue;
     assignment found;
     if (const std::string path = dotted(name); path.starts_with(listeners)) {
       auto of_listener = listener_assignment(path);

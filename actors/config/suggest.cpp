@@ -1,24 +1,28 @@
 #include "actors/config/suggest.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace troupe::config {
 
 namespace {
 
 // Text beyond this cannot be near any key; it also bounds the work for hostile input.
-constexpr std::size_t longest_name = 128;
+constexpr std::size_t longest_name = 64;
 
 std::string_view last_part(std::string_view name) {
   return name.substr(name.rfind('.') + 1);
 }
 
-std::size_t distance_of(std::string_view unknown, std::string_view candidate) {
-  const std::size_t whole = edit_distance(unknown, candidate);
+/// The distance, or more than `bound` without the work when lengths alone tell it.
+std::size_t distance_within(std::size_t bound, std::string_view a, std::string_view b) {
+  const std::size_t least = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
+  return least > bound ? bound + 1 : edit_distance(a, b);
+}
+
+std::size_t distance_of(std::size_t bound, std::string_view unknown, std::string_view candidate) {
+  const std::size_t whole = distance_within(bound, unknown, candidate);
   // The right name in the wrong section costs one, whatever the section's name.
-  const std::size_t part = edit_distance(last_part(unknown), last_part(candidate)) + 1;
-  return std::min(whole, part);
+  return std::min(whole, distance_within(bound, last_part(unknown), last_part(candidate)) + 1);
 }
 
 }  // namespace
@@ -45,17 +49,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string nearest(std::string_view unknown, const std::vector<std::string>& valid) {
   if (unknown.size() > longest_name) return {};
   const std::string* best = nullptr;
-  std::size_t least = std::numeric_limits<std::size_t>::max();
+  std::size_t least = 2 + last_part(unknown).size() / 3;  // what is not nearer is another word
   for (const std::string& candidate : valid) {
-    const std::size_t distance = distance_of(unknown, candidate);
+    const std::size_t distance = distance_of(least, unknown, candidate);
     if (distance < least) {
       least = distance;
       best = &candidate;
     }
   }
-  if (best == nullptr) return {};
-  const std::size_t tolerated = 1 + last_part(unknown).size() / 3;
-  return least <= tolerated ? *best : std::string();
+  return best == nullptr ? std::string() : *best;
 }
 
 }  // namespace troupe::config

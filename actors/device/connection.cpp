@@ -378,6 +378,13 @@ void connection::close() {
   state_ = state::closing;
   owner_ = nullptr;
   transport_->close();
+  leave("Closed by the broker or by DISCONNECT");
+}
+
+void connection::leave(std::string_view why) {
+  // At once, not when the last byte is gone: the client may be back by then.
+  if (auto session = std::exchange(session_, nullptr))
+    broker::tell(session, broker::client_gone{number_, std::string(why)});
 }
 
 void connection::flush_turn() { transport_->flush(); }
@@ -389,8 +396,7 @@ void connection::on_drained() {
 
 void connection::on_closed(std::string_view why) {
   if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
-  if (session_) broker::tell(session_, broker::client_gone{number_, std::string(why)});
-  session_ = nullptr;
+  leave(why);
   state_ = state::closing;
   loop_.remove(number_);
 }

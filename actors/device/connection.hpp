@@ -93,6 +93,7 @@ class connection final : public broker::device_port,
   void pause(unsigned why);
   void resume(unsigned why);
   void keep_alive(std::uint16_t seconds);
+  void leave(std::string_view why);
 
   // connection_admission.cpp
   bool on_connect(const mqtt::frame& frame);

@@ -33,8 +33,12 @@ bool connection::on_connect(const mqtt::frame& frame) {
     loop_.context().count(counter::malformed_packets);
     const auto version = mqtt::connect_version(frame);
     version_ = version.value_or(mqtt::protocol_version::v3_1_1);
+    // Who names another protocol is no MQTT client and is told nothing [MQTT-3.1.2-1].
+    const bool speaks = frame.body.substr(0, 6) == std::string_view("\0\4MQTT", 6) ||
+                        frame.body.substr(0, 8) == std::string_view("\0\6MQIsdp", 8);
+    const auto reason = packet.error().reason;
     const bool told = version == mqtt::protocol_version::v5 ||
-                      packet.error().reason == reason_code::unsupported_protocol_version ||
+                      (speaks && reason == reason_code::unsupported_protocol_version) ||
                       packet.error().reason == reason_code::client_identifier_not_valid;
     state_ = state::authenticating;
     if (told)

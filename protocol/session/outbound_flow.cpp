@@ -74,7 +74,7 @@ bool outbound_flow::make_room(std::size_t bytes, session_effects& fx) {
     queued_bytes_ -= bytes_of(queue_.front());
     fx.dropped(*queue_.front().body, drop_reason::queue_full);
     if (queue_.front().stored)
-      fx.settle(queue_.front().stored, bytes_of(queue_.front()));
+      settle(queue_.front(), fx);
     queue_.pop_front();
   }
   return true;
@@ -97,10 +97,16 @@ void outbound_flow::request_page(session_effects& fx) {
 void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t through,
                          std::int64_t now, session_effects& fx) {
   reading_ = false;
-  if (!has_client_) return;
+  if (!has_client_) {
+    settled_.clear();
+    return;
+  }
   // The floor went back since it was asked for, with a connection that ended:
   // what lies between must come first.
-  if (floor_ < reading_from_) return request_page(fx);
+  if (floor_ < reading_from_) {
+    settled_.clear();
+    return request_page(fx);
+  }
   for (auto& message : messages) {
     const auto order = message.stored.order;
     if (order <= floor_) continue;
@@ -119,6 +125,7 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
     resending_ = true;
     restored_.erase(it);
   }
+  settled_.clear();
   if (end) {
     floor_ = std::max(floor_, through);
     for (const auto& gone : restored_) fx.erase_outgoing(gone.id);
@@ -128,7 +135,14 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
   pump(now, fx);
 }
 
+void outbound_flow::settle(const delivery& message, session_effects& fx) {
+  // A page that was asked for before may still hold it.
+  if (reading_) settled_.push_back(message.stored.order);
+  fx.settle(message.stored, bytes_of(message));
+}
+
 bool outbound_flow::held(std::uint64_t order) const noexcept {
+  if (std::find(settled_.begin(), settled_.end(), order) != settled_.end()) return true;
   auto same = [order](const delivery& d) { return d.stored.order == order; };
   return std::any_of(queue_.begin(), queue_.end(), same) ||
          std::any_of(inflight_.begin(), inflight_.end(),
@@ -155,7 +169,7 @@ bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
   queued_bytes_ -= bytes_of(message);
   queue_.pop_front();
   if (unsendable(message, now, fx)) {
-    if (message.stored) fx.settle(message.stored, bytes_of(message));
+    if (message.stored) settle(message, fx);
     return true;
   }
   const auto id = next_id();
@@ -238,7 +252,7 @@ void outbound_flow::puback(mqtt::packet_id id, std::int64_t now, session_effects
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a QoS 2 message");
   if (!x->transmitted)
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a message not sent");
-  if (x->message.stored) fx.settle(x->message.stored, bytes_of(x->message));
+  if (x->message.stored) settle(x->message, fx);
   finish(*x);
   pump(now, fx);
 }
@@ -258,7 +272,7 @@ void outbound_flow::pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::in
   if (is_error(reason)) {
     if (released) return;
     if (x->message.stored) {
-      fx.settle(x->message.stored, bytes_of(x->message));
+      settle(x->message, fx);
       fx.erase_outgoing(id);
     }
     finish(*x);
@@ -269,7 +283,7 @@ void outbound_flow::pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::in
   } else if (x->at == stage::sent && x->message.stored) {
     x->at = stage::releasing;
     ++recording_;
-    fx.settle(x->message.stored, bytes_of(x->message));
+    settle(x->message, fx);
     fx.record_outgoing(id, x->message.stored.order, true);
   } else if (x->at == stage::sent) {
     x->at = stage::released;

@@ -102,6 +102,7 @@ class outbound_flow {
   void finish(exchange& x);
   void request_page(session_effects& fx);
   exchange* find(mqtt::packet_id id) noexcept;
+  void settle(const delivery& message, session_effects& fx);
   bool held(std::uint64_t order) const noexcept;
   mqtt::packet_id next_id() noexcept;
   std::uint32_t window() const noexcept;
@@ -113,6 +114,7 @@ class outbound_flow {
   fifo<exchange> inflight_;      // in sending order; `done` ones linger until they are at the front
   fifo<delivery> queue_;
   std::vector<stored_exchange> restored_;  // waiting for their entry to appear in a page
+  std::vector<std::uint64_t> settled_;     // since the page under way was asked for
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t floor_ = 0;
   std::uint64_t reading_from_ = 0;

@@ -85,6 +85,7 @@ TEST_CASE("a bad value in the environment is told by its variable") {
 TEST_CASE("the data directory has a short variable, Kubernetes' own are ignored") {
   const auto result = from({{"TROUPE_DATA", "/srv/data"},
                             {"TROUPE_CONFIG", "elsewhere"},
+                            {"TROUPE_URL", "http://127.0.0.1:18083"},
                             {"TROUPE_PORT", "tcp://10.0.0.1:1883"},
                             {"TROUPE_PORT_1883_TCP_ADDR", "10.0.0.1"},
                             {"TROUPE_SERVICE_HOST", "10.0.0.1"},
