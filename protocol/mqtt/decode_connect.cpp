@@ -52,6 +52,7 @@ void check_flags(reader& in, connect_flags flags, protocol_version version) noex
 void read_connect_properties(reader& in, connect_packet& out) {
   property_reader block{in, property_home::connect};
   bool has_data = false;
+  bool has_method = false;
   for (property read; block.next(read);) {
     switch (read.id) {
       case property_id::session_expiry:
@@ -74,6 +75,7 @@ void read_connect_properties(reader& in, connect_packet& out) {
         break;
       case property_id::authentication_method:
         out.authentication_method = read.text;
+        has_method = true;
         break;
       case property_id::authentication_data:
         out.authentication_data = read.text;
@@ -84,7 +86,9 @@ void read_connect_properties(reader& in, connect_packet& out) {
         break;
     }
   }
-  if (has_data && out.authentication_method.empty()) {
+  if (has_method && out.authentication_method.empty()) {
+    in.fail(reason_code::bad_authentication_method, "the authentication method has no name");
+  } else if (has_data && !has_method) {
     in.fail(reason_code::protocol_error, "the CONNECT has authentication data without a method");
   }
 }

@@ -71,7 +71,7 @@ def frame(kind, body=b"", flags=0):
 
 
 def _connect(p, version):
-    version = p.level or version
+    version = version if p.level is None else p.level
     flags = p.clean_start << 1
     if p.will:
         flags |= 0x04 | p.will.qos << 3 | p.will.retain << 5
