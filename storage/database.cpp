@@ -1,8 +1,8 @@
 #include "storage/database.hpp"
 
 #include "storage/database_options.hpp"
-#include "storage/meta_keys.hpp"
-#include "storage/record_codec.hpp"
+#include "storage/records/meta_keys.hpp"
+#include "storage/records/record_codec.hpp"
 
 #include <rocksdb/env.h>
 
@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, family_count> family_names = {
 
 std::string damaged(const std::string& directory, const std::string& detail) {
   return "The store in " + directory + " is damaged: " + detail +
-         ". Nothing was changed: restore the directory from a backup, or move it away to start "
+         ". Nothing was deleted: restore the directory from a backup, or move it away to start "
          "with an empty store.";
 }
 

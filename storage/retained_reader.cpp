@@ -1,5 +1,5 @@
-#include "storage/record_codec.hpp"
-#include "storage/record_keys.hpp"
+#include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 #include "storage/retained_scan.hpp"
 #include "storage/store_reader.hpp"
 

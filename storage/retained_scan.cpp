@@ -71,8 +71,9 @@ retained_scan::step retained_scan::examine(std::string_view topic) const {
     const bool last_level = i + 1 == levels_.size();
     if (slash == std::string_view::npos) {
       if (last_level || levels_[i + 1] == "#") return {kind::matches, {}};
+      // After a "+", longer names of this level come first: "a/x-" < "a/x/".
       std::string to(topic);
-      to.push_back('/');
+      to.push_back(wanted == "+" ? '\0' : '/');
       return skip_to(std::move(to));
     }
     if (last_level) return skip_below(topic.substr(0, end));

@@ -1,8 +1,8 @@
 #include "storage/store_reader.hpp"
 
-#include "storage/meta_keys.hpp"
-#include "storage/record_codec.hpp"
-#include "storage/record_keys.hpp"
+#include "storage/records/meta_keys.hpp"
+#include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -137,7 +137,7 @@ void store_reader::refuse(std::string_view what, const std::string& detail) cons
   throw std::runtime_error("A " + std::string(what) + " in the store " + db_.db().GetName() +
                            " cannot be read (" + detail +
                            "): it is damaged or was written by a newer version. Nothing was "
-                           "changed: start the version that wrote it, or restore the directory "
+                           "deleted: start the version that wrote it, or restore the directory "
                            "from a backup.");
 }
 

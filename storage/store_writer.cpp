@@ -1,8 +1,8 @@
 #include "storage/store_writer.hpp"
 
-#include "storage/meta_keys.hpp"
-#include "storage/record_codec.hpp"
-#include "storage/record_keys.hpp"
+#include "storage/records/meta_keys.hpp"
+#include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 
 #include <array>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "storage/body_counts.hpp"
+#include "storage/records/body_counts.hpp"
 #include "storage/database.hpp"
-#include "storage/erased_sessions.hpp"
-#include "storage/high_water_marks.hpp"
+#include "storage/records/erased_sessions.hpp"
+#include "storage/records/high_water_marks.hpp"
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
 

@@ -1,4 +1,4 @@
-#include "storage/record_codec.hpp"
+#include "storage/records/record_codec.hpp"
 #include "storage/transaction_content.hpp"
 
 namespace troupe::storage {

@@ -10,7 +10,7 @@
 #include "actors/broker/context.hpp"
 #include "actors/broker/device_port.hpp"
 #include "actors/runtime/lean_actor.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 #include "protocol/session/effects.hpp"
 #include "protocol/session/inbound_flow.hpp"
 #include "protocol/session/outbound_flow.hpp"

@@ -8,7 +8,7 @@
 
 #include "actors/broker/context.hpp"
 #include "actors/runtime/lean_actor.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 
 namespace troupe::broker {
 

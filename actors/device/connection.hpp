@@ -9,7 +9,7 @@
 #include "actors/broker/messages.hpp"
 #include "actors/device/listener_settings.hpp"
 #include "actors/runtime/flushable.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 #include "protocol/mqtt/decoder.hpp"
 #include "protocol/mqtt/framing.hpp"
 #include "protocol/net/loop_context.hpp"

@@ -10,7 +10,7 @@
 #include "actors/broker/context.hpp"
 #include "actors/device/listener_settings.hpp"
 #include "actors/runtime/run_loop.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 #include "protocol/net/loop_context.hpp"
 
 namespace troupe::device {

@@ -13,7 +13,7 @@
 #include "actors/node/access.hpp"
 #include "actors/observe/sys_tree.hpp"
 #include "actors/runtime/lean_actor.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 
 namespace troupe::node {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/runtime/clock.hpp"
+#include "actors/runtime/time/clock.hpp"
 
 #include <caf/detail/simple_actor_clock.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/runtime/actor_table.hpp"
-#include "actors/runtime/clock.hpp"
+#include "actors/runtime/time/clock.hpp"
 #include "actors/runtime/run_loop.hpp"
 #include "actors/runtime/runtime_options.hpp"
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include "actors/runtime/clock.hpp"
+#include "actors/runtime/time/clock.hpp"
 #include "actors/runtime/flushable.hpp"
 #include "actors/runtime/intrusive_link.hpp"
 #include "actors/runtime/loop_stats.hpp"
 #include "actors/runtime/run_queue.hpp"
 #include "actors/runtime/runtime_options.hpp"
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
-#include "actors/observe/http_endpoint.hpp"
+#include "actors/observe/http/http_endpoint.hpp"
 
-#include "actors/observe/admin_routes.hpp"
+#include "actors/observe/http/admin_routes.hpp"
 #include "tests/support/catch.hpp"
 
 #include <boost/asio/connect.hpp>

@@ -1,4 +1,4 @@
-#include "actors/observe/http_router.hpp"
+#include "actors/observe/http/http_router.hpp"
 
 #include "tests/support/catch.hpp"
 

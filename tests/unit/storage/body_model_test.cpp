@@ -1,9 +1,9 @@
+#include "storage/database.hpp"
+#include "tests/unit/storage/store_fixture.hpp"
+
 #include <map>
 #include <random>
 #include <set>
-
-#include "storage/database.hpp"
-#include "tests/unit/storage/store_fixture.hpp"
 
 namespace troupe::storage {
 namespace {

@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <random>
-
 #include "storage/retained_scan.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
+
+#include <algorithm>
+#include <random>
 
 namespace troupe::storage {
 namespace {
@@ -41,7 +41,7 @@ bool plainly_matches(std::string_view filter, std::string_view topic) {
 
 /// Few names with the bytes around '/' and '$', so that orders get tested.
 std::string random_topic(std::mt19937& random, bool filter) {
-  static const std::vector<std::string> names = {"",  "a",   "b", "a-", "a0",   "a.",
+  static const std::vector<std::string> names = {"",  "a",  "b",  "a-",  "a0",      "a.",
                                                  "#", "$s", "ab", "a b", "\xC3\xA9"};
   std::string topic;
   const auto depth = 1 + random() % 4;
@@ -105,7 +105,8 @@ TEST_CASE("a scan always moves on and skips what cannot match", "[store][retaine
   CHECK(scan.examine("a/x/a").to == "a/x/b");
   CHECK(scan.examine("a/x/b/c").to == "a/x/b0");
   CHECK(scan.examine("a/x/c").to == "a/x0");
-  CHECK(scan.examine("a/x").to == "a/x/");
+  CHECK(scan.examine("a/x").to == std::string("a/x\0", 4));
+  CHECK(retained_scan("a/x/b").examine("a/x").to == "a/x/");
   CHECK(scan.examine("b").what == kind::finished);
   const retained_scan all("#");
   CHECK(all.examine("$SYS/x").to == "%");

@@ -1,4 +1,4 @@
-#include "actors/observe/http_connection.hpp"
+#include "actors/observe/http/http_connection.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/string.hpp>

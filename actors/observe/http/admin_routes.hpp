@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/observe/counters.hpp"
-#include "actors/observe/http_router.hpp"
+#include "actors/observe/http/http_router.hpp"
 #include "actors/observe/snapshot.hpp"
 
 #include <functional>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/observe/http_router.hpp"
+#include "actors/observe/http/http_router.hpp"
 
 #include <cstddef>
 #include <cstdint>

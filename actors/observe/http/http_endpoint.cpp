@@ -1,6 +1,6 @@
-#include "actors/observe/http_endpoint.hpp"
+#include "actors/observe/http/http_endpoint.hpp"
 
-#include "actors/observe/http_connection.hpp"
+#include "actors/observe/http/http_connection.hpp"
 #include "actors/observe/log.hpp"
 
 #include <boost/asio/ip/address.hpp>

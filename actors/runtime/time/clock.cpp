@@ -1,4 +1,4 @@
-#include "actors/runtime/clock.hpp"
+#include "actors/runtime/time/clock.hpp"
 
 #include <chrono>
 

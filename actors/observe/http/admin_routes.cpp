@@ -1,4 +1,4 @@
-#include "actors/observe/admin_routes.hpp"
+#include "actors/observe/http/admin_routes.hpp"
 
 #include "actors/observe/exposition.hpp"
 #include "actors/observe/process_figures.hpp"

@@ -1,7 +1,7 @@
-#include "storage/body_counts.hpp"
+#include "storage/records/body_counts.hpp"
 
-#include "storage/record_codec.hpp"
-#include "storage/record_keys.hpp"
+#include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 
 namespace troupe::storage {
 namespace {

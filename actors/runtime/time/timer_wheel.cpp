@@ -1,4 +1,4 @@
-#include "actors/runtime/timer_wheel.hpp"
+#include "actors/runtime/time/timer_wheel.hpp"
 
 #include <bit>
 

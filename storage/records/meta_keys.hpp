@@ -1,6 +1,6 @@
 #pragma once
 
-#include "storage/record_keys.hpp"
+#include "storage/records/record_keys.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "storage/record_codec.hpp"
+#include "storage/records/record_codec.hpp"
 
 #include "protocol/schema/stored.pb.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "actors/observe/http_endpoint.hpp"
+#include "actors/observe/http/http_endpoint.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>

@@ -1,7 +1,7 @@
-#include "storage/high_water_marks.hpp"
+#include "storage/records/high_water_marks.hpp"
 
-#include "storage/meta_keys.hpp"
-#include "storage/record_codec.hpp"
+#include "storage/records/meta_keys.hpp"
+#include "storage/records/record_codec.hpp"
 
 namespace troupe::storage {
 namespace {
