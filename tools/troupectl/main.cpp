@@ -18,7 +18,7 @@ constexpr troupe::ctl::verb verbs[] = {
 int run(int argc, char** argv) {
   CLI::App app("Looks after a Troupe node.", "troupectl");
   app.set_version_flag("--version", "troupectl " TROUPE_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // so that a wrong verb is named, not missed
   app.footer("Exit status: 0 done, 1 failed, 2 wrong usage.");
   std::vector<std::pair<CLI::App*, troupe::ctl::action>> commands;
   for (const auto& verb : verbs) {
@@ -34,6 +34,7 @@ int run(int argc, char** argv) {
   for (const auto& [command, act] : commands) {
     if (command->parsed()) return act();
   }
+  std::cerr << app.help();
   return troupe::ctl::usage;
 }
 
