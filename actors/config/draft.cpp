@@ -8,7 +8,7 @@ namespace troupe::config {
 
 namespace {
 
-constexpr std::size_t most_suggestions = 50;
+constexpr std::size_t most_suggestions = 10;
 
 template <class Owner>
 const key<Owner>* find_key(std::span<const key<Owner>> table, std::string_view name) {
@@ -110,7 +110,7 @@ void draft::refuse_unknown(const assignment& from) {
          {"node", "listeners", "limits", "durability", "auth", "log", "http", "sys"})
       valid.emplace_back(section);
   }
-  // Beyond a screenful the file is not a misspelt configuration but something else.
+  // Beyond a handful the file is not a misspelt configuration but something else.
   const std::string best =
       problems_.size() < most_suggestions ? nearest(from.key, valid) : std::string();
   std::string sentence;

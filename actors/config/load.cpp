@@ -12,6 +12,7 @@ namespace troupe::config {
 
 namespace {
 
+constexpr std::size_t most_problems = 50;
 constexpr std::size_t longest_file = 1 << 20;
 
 /// The line of a place in the file; what has none comes after all lines.
@@ -49,6 +50,11 @@ load_result load_text(std::string_view toml, std::string_view name, const enviro
   load_result loaded = std::move(result).complete();
   std::ranges::stable_sort(loaded.problems, {},
                            [&](const problem& each) { return line_of(each, name); });
+  if (const std::size_t all = loaded.problems.size(); all > most_problems) {
+    loaded.problems.resize(most_problems);
+    loaded.problems.push_back(
+        {std::string(name), "and " + std::to_string(all - most_problems) + " problems more"});
+  }
   return loaded;
 }
 

@@ -228,6 +228,15 @@ TEST_CASE("several problems come in the order of the file, the environment last"
   CHECK(result.problems[3].where == "environment variable TROUPE_LOG__LEVEL");
 }
 
+TEST_CASE("a file of something else is refused at moderate length") {
+  std::string toml;
+  for (int i = 0; i < 20'000; ++i) toml += "key_" + std::to_string(i) + " = 1\n";
+  const auto result = load_text(toml, "t.toml", {});
+  REQUIRE(result.problems.size() == 51);
+  CHECK(to_string(result.problems.front()) == "t.toml:1: unknown key \"key_0\"");
+  CHECK(to_string(result.problems.back()) == "t.toml: and 19950 problems more");
+}
+
 TEST_CASE("combinations that cannot work are refused where they stand") {
   const auto [toml, expected] = GENERATE(table<const char*, const char*>({
       {"[[listeners]]\ntransport = \"tls\"\n[listeners.tls]\nkey = \"k\"",
