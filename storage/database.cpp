@@ -7,6 +7,7 @@
 #include <rocksdb/env.h>
 
 #include <algorithm>
+#include <mutex>
 
 namespace troupe::storage {
 namespace {
@@ -86,60 +87,72 @@ std::string parent_of(std::string path) {
 }  // namespace
 
 database::opened database::open(const store_options& options) {
-  auto& env = options.env ? *options.env : *rocksdb::Env::Default();
-  const auto& directory = options.directory;
   if (options.shards == 0) return {nullptr, "A store needs at least one shard."};
+  std::unique_ptr<database> made(new database(options));
+  if (auto error = made->open_files(); !error.empty()) return {nullptr, std::move(error)};
+  return {std::move(made), {}};
+}
+
+std::string database::open_files() {
+  auto& env = options_.env ? *options_.env : *rocksdb::Env::Default();
+  const auto& directory = options_.directory;
   if (const auto made = env.CreateDirIfMissing(directory); !made.ok()) {
-    return {nullptr, open_error(directory, made)};
+    return open_error(directory, made);
   }
-  auto db_options = make_database_options(options, env);
+  auto db_options = make_database_options(options_, env);
   bool exists = false;
-  if (auto error = check_remains(env, directory, exists); !error.empty()) return {nullptr, error};
+  if (auto error = check_remains(env, directory, exists); !error.empty()) return error;
   if (exists) {
-    if (auto error = check_families(db_options, directory); !error.empty()) return {nullptr, error};
+    if (auto error = check_families(db_options, directory); !error.empty()) return error;
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  const auto cache = make_block_cache(options);
+  const auto cache = make_block_cache(options_);
   for (std::size_t i = 0; i < family_count; ++i) {
     descriptors.emplace_back(std::string(family_names[i]),
                              make_family_options(static_cast<family>(i), cache));
   }
-  std::unique_ptr<database> made(new database);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const auto status = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &made->db_);
-  if (!status.ok()) return {nullptr, open_error(directory, status)};
-  std::copy(handles.begin(), handles.end(), made->handles_.begin());
+  const auto status = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db_);
+  if (!status.ok()) return open_error(directory, status);
+  std::copy(handles.begin(), handles.end(), handles_.begin());
   if (!exists) {
     sync_directory(env, directory);
     sync_directory(env, parent_of(directory));
   }
-  if (auto error = made->check_directory_record(options); !error.empty()) return {nullptr, error};
-  return {std::move(made), {}};
+  return check_directory_record();
 }
 
-std::string database::check_directory_record(const store_options& options) {
+std::string database::reopen() {
+  const std::unique_lock lock(gate_);
+  close();
+  auto error = open_files();
+  if (!error.empty()) close();
+  return error;
+}
+
+std::string database::check_directory_record() {
   rocksdb::PinnableSlice value;
   const auto status = get(family::meta, meta::directory, value);
   if (status.IsNotFound()) {
-    if (holds_data()) return damaged(options.directory, "its directory record is missing");
+    if (holds_data()) return damaged(options_.directory, "its directory record is missing");
     std::string bytes;
-    record::encode_directory(options.shards, bytes);
+    record::encode_directory(options_.shards, bytes);
     rocksdb::WriteOptions write;
     write.sync = true;
     const auto written = db_->Put(write, handle(family::meta), slice(meta::directory), bytes);
-    return written.ok() ? std::string{} : open_error(options.directory, written);
+    return written.ok() ? std::string{} : open_error(options_.directory, written);
   }
-  if (!status.ok()) return open_error(options.directory, status);
+  if (!status.ok()) return open_error(options_.directory, status);
   const auto found = record::decode_directory(view(value));
-  if (!found) return damaged(options.directory, "its directory record cannot be read");
+  if (!found) return damaged(options_.directory, "its directory record cannot be read");
   if (found->version > record::layout_version) {
-    return newer(options.directory, "layout " + std::to_string(found->version) +
-                                        ", this program knows layout " +
-                                        std::to_string(record::layout_version));
+    return newer(options_.directory, "layout " + std::to_string(found->version) +
+                                         ", this program knows layout " +
+                                         std::to_string(record::layout_version));
   }
-  if (found->shards != options.shards) {
-    return "The store in " + options.directory + " was made with " + std::to_string(found->shards) +
-           " shards, but " + std::to_string(options.shards) +
+  if (found->shards != options_.shards) {
+    return "The store in " + options_.directory + " was made with " +
+           std::to_string(found->shards) + " shards, but " + std::to_string(options_.shards) +
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }

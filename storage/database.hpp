@@ -7,6 +7,7 @@
 
 #include <array>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,15 +56,24 @@ class database {
   /// Keys in [lower, upper) of a column family.
   class range;
   bool is_open() const noexcept { return db_ != nullptr; }
+  /// Whoever reads on another thread than the one that closes and reopens
+  /// holds it shared while he does, and looks whether it is open.
+  std::shared_mutex& gate() const noexcept { return gate_; }
+  /// Closes and opens again, for errors after which RocksDB takes no more
+  /// writes; a sentence if it fails, then it is closed. Holds the gate.
+  std::string reopen();
   /// Writes what is in memory to tables, so that the next start has no log to replay.
   void flush();
   void close();
 
  private:
-  database() = default;
-  std::string check_directory_record(const store_options& options);
+  explicit database(const store_options& options) : options_(options) {}
+  std::string open_files();
+  std::string check_directory_record();
   bool holds_data() const;
 
+  const store_options options_;
+  mutable std::shared_mutex gate_;
   rocksdb::DB* db_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
 };

@@ -4,6 +4,7 @@
 #include "storage/store_reader.hpp"
 
 #include <algorithm>
+#include <shared_mutex>
 
 namespace troupe::storage {
 namespace {
@@ -48,9 +49,12 @@ store_reader::retained_answer store_reader::read_retained(std::string_view filte
                                                           std::string_view cursor,
                                                           std::uint32_t max_count,
                                                           std::int64_t now_ms) const {
-  if (!has_wildcard(filter)) return read_one_retained(filter, now_ms);
   retained_answer answer;
   auto& page = answer.page;
+  const std::shared_lock lock(db_.gate());
+  page.failed = !db_.is_open();
+  if (page.failed) return answer;
+  if (!has_wildcard(filter)) return read_one_retained(filter, now_ms);
   const retained_scan scan(filter);
   std::uint32_t shard = 0;
   std::string at = scan.first();

@@ -5,6 +5,7 @@
 #include "storage/records/record_keys.hpp"
 
 #include <algorithm>
+#include <shared_mutex>
 #include <stdexcept>
 
 namespace troupe::storage {
@@ -41,6 +42,12 @@ rocksdb::Status store_reader::read_body(const log_position& at, mqtt::message_pt
 owed_page store_reader::read_owed(session_id id, order_no after_order, std::uint32_t max_count,
                                   std::uint64_t max_bytes) const {
   owed_page page;
+  const std::shared_lock lock(db_.gate());
+  if (!db_.is_open()) {
+    page.end = false;
+    page.failed = true;
+    return page;
+  }
   // Before the iterator is made: it sees at least what this names.
   page.through = writer_.last_order();
   if (after_order == UINT64_MAX) return page;
@@ -85,6 +92,9 @@ owed_page store_reader::read_owed(session_id id, order_no after_order, std::uint
 
 session_contents store_reader::read_contents(session_id id) const {
   session_contents contents;
+  const std::shared_lock lock(db_.gate());
+  contents.failed = !db_.is_open();
+  if (contents.failed) return contents;
   contents.failed = !read_qos2(id, contents);
   const auto first = keys::session(id);
   database::range entries(db_, family::queue, first.view(), after(id));
@@ -118,6 +128,8 @@ bool store_reader::read_qos2(session_id id, session_contents& into) const {
 }
 
 std::optional<owed_message> store_reader::read_one(session_id id, order_no order) const {
+  const std::shared_lock lock(db_.gate());
+  if (!db_.is_open()) return std::nullopt;
   rocksdb::PinnableSlice value;
   const auto key = keys::owed(id, order);
   const auto status = db_.get(family::queue, key.view(), value);

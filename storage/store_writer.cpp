@@ -24,6 +24,10 @@ store_writer::store_writer(const database& db, std::uint16_t shards,
 std::string store_writer::load() {
   if (auto error = marks_.load(db_); !error.empty()) return error;
   last_order_ = marks_.last_order();
+  return reload();
+}
+
+std::string store_writer::reload() {
   rocksdb::PinnableSlice value;
   const auto status = db_.get(family::meta, meta::retained_count, value);
   if (status.ok()) {
@@ -270,7 +274,7 @@ rocksdb::Status store_writer::sweep_rest(session_id id, family which, std::size_
 }
 
 bool store_writer::heal() {
-  if (!db_.db().Resume().ok()) return false;
+  if (!db_.is_open() || !db_.db().Resume().ok()) return false;
   std::string bytes;
   record::encode_number(1, bytes);
   rocksdb::WriteOptions options;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "storage/records/body_counts.hpp"
 #include "storage/database.hpp"
+#include "storage/records/body_counts.hpp"
 #include "storage/records/erased_sessions.hpp"
 #include "storage/records/high_water_marks.hpp"
 #include "storage/store.hpp"
@@ -45,8 +45,11 @@ class store_writer {
   /// own. False if the disk refuses: try again later.
   bool sweep(std::size_t limit);
 
-  /// Tries to make RocksDB take writes again.
+  /// Tries to make RocksDB take writes again; false: reopen the database.
   bool heal();
+  /// After the database was reopened: a write that failed may still have
+  /// reached the disk. A sentence if it cannot be read.
+  std::string reload();
   /// Before a clean close.
   void save_marks();
 

@@ -138,6 +138,7 @@ void session::begin(const connect_order_ptr& order) {
   expiry_ = std::min(packet.session_expiry, limits_->max_session_expiry);
   disconnected_at_ = 0;
   clean_goodbye_ = false;
+  input_over_ = false;
   connected_ = true;
   who_->durable(expiry_ != 0);
   who_->actor(strong(*this));

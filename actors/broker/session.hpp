@@ -184,6 +184,7 @@ class session final : public runtime::lean_actor,
   bool loopback_ = false;     // the client is on this machine
   bool fresh_ = true;         // no connection was ever accepted
   bool connected_ = false;    // counted as a connected client
+  bool input_over_ = false;   // the connection was ended by a packet or by us
   bool replaying_ = false;
   bool clean_goodbye_ = false;
   std::uint32_t commits_under_way_ = 0;

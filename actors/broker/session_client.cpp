@@ -32,8 +32,9 @@ std::size_t session::work_on(client_batch& batch, std::size_t from) {
   if (batch.connection != connection_) return batch.packets.size();
   credit_ = batch.held;
   for (; from < batch.packets.size(); ++from) {
-    // A packet before it may have ended the connection.
-    if (device_ == nullptr) {
+    // A packet before it may have ended the connection. (That the client has
+    // gone meanwhile is no reason to forget what it said.)
+    if (input_over_) {
       from = batch.packets.size();
       break;
     }
@@ -107,7 +108,8 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
   }
   clean_goodbye_ = packet.reason == mqtt::reason_code::success;  // [MQTT-3.14.4-3]
   if (clean_goodbye_) will_.reset();
-  std::exchange(device_, nullptr)->close();
+  input_over_ = true;
+  if (auto* device = std::exchange(device_, nullptr)) device->close();
 }
 
 void session::on_deliver(std::vector<troupe::session::delivery>& messages) {

@@ -25,7 +25,8 @@ void session::send_pingresp() {
 bool session::writable() { return device_ != nullptr && device_->writable(); }
 
 void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
-  // Nothing more is said to it; client_gone follows.
+  // Nothing more is said to it or heard of it; client_gone follows.
+  input_over_ = true;
   if (auto* device = std::exchange(device_, nullptr)) device->disconnect(reason, sentence);
 }
 

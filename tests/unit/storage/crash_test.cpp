@@ -128,11 +128,11 @@ TEST_CASE("what was acknowledged is there after kill -9, in order and once", "[s
   }
 }
 
-/// A disk that can be full.
-class full_disk : public rocksdb::EnvWrapper {
+/// A disk that can be full, or broken for a while.
+class failing_disk : public rocksdb::EnvWrapper {
  public:
   using EnvWrapper::EnvWrapper;
-  const char* Name() const override { return "full_disk"; }
+  const char* Name() const override { return "failing_disk"; }
 
   rocksdb::Status NewWritableFile(const std::string& name,
                                   std::unique_ptr<rocksdb::WritableFile>* result,
@@ -146,32 +146,37 @@ class full_disk : public rocksdb::EnvWrapper {
   }
 
   std::atomic<bool> full{false};
+  bool broken = false;  // rather than full
 
  private:
+  rocksdb::Status error() const {
+    return broken ? rocksdb::Status::IOError("Input/output error")
+                  : rocksdb::Status::NoSpace("No space left on device");
+  }
+
   class guarded_file : public rocksdb::WritableFileWrapper {
    public:
-    guarded_file(std::unique_ptr<rocksdb::WritableFile> file, const full_disk& disk)
+    guarded_file(std::unique_ptr<rocksdb::WritableFile> file, const failing_disk& disk)
         : WritableFileWrapper(file.get()), file_(std::move(file)), disk_(disk) {}
     rocksdb::Status Append(const rocksdb::Slice& data) override {
-      return disk_.full ? no_space() : WritableFileWrapper::Append(data);
+      return disk_.full ? disk_.error() : WritableFileWrapper::Append(data);
     }
     rocksdb::Status Append(const rocksdb::Slice& data,
                            const rocksdb::DataVerificationInfo& info) override {
-      return disk_.full ? no_space() : WritableFileWrapper::Append(data, info);
+      return disk_.full ? disk_.error() : WritableFileWrapper::Append(data, info);
     }
 
    private:
-    static rocksdb::Status no_space() {
-      return rocksdb::Status::NoSpace("No space left on device");
-    }
     std::unique_ptr<rocksdb::WritableFile> file_;
-    const full_disk& disk_;
+    const failing_disk& disk_;
   };
 };
 
-TEST_CASE("a full disk refuses with a sentence and heals by itself", "[store][disk]") {
+TEST_CASE("a disk that fails is told in a sentence and heals by itself", "[store][disk]") {
   const temporary_directory place;
-  full_disk disk(rocksdb::Env::Default());
+  failing_disk disk(rocksdb::Env::Default());
+  disk.broken = GENERATE(false, true);
+  CAPTURE(disk.broken);
   store_options options;
   options.directory = place.store();
   options.shards = 4;
@@ -198,7 +203,7 @@ TEST_CASE("a full disk refuses with a sentence and heals by itself", "[store][di
     disk.full = true;
     const auto refused = commit();
     CHECK_FALSE(refused.ok);
-    CHECK(refused.error.find("No space left") != std::string::npos);
+    CHECK(refused.error.find(disk.broken ? "Input/output" : "No space left") != std::string::npos);
     CHECK_FALSE(store.current().writable);
     CHECK_FALSE(commit().ok);
     disk.full = false;
