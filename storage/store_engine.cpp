@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <pthread.h>
+#include <shared_mutex>
 #include <utility>
 
 namespace troupe::storage {
@@ -114,7 +115,7 @@ bool rocks_store::engine::background(std::size_t slice) {
   if (!background_due()) return false;
   if (!writable_) {
     retry_at_ = clock::now() + retry_after;
-    if (!writer_.heal()) return true;
+    if (!heal()) return true;
     disk_error_.clear();
     writable_ = true;
     report("The store in " + options_.directory + " takes writes again.");
@@ -122,6 +123,12 @@ bool rocks_store::engine::background(std::size_t slice) {
   }
   if (!writer_.sweep(slice)) sweep_at_ = clock::now() + retry_after;
   return true;
+}
+
+bool rocks_store::engine::heal() {
+  if (writer_.heal()) return true;
+  // After some errors RocksDB wants to be opened anew.
+  return db_->reopen().empty() && writer_.reload().empty() && writer_.heal();
 }
 
 void rocks_store::engine::write_all(std::vector<pending_commit>& batch) {
@@ -203,7 +210,7 @@ store::figures rocks_store::engine::current() const {
   out.commits = commits_done_.load(std::memory_order_relaxed);
   out.groups = groups_done_.load(std::memory_order_relaxed);
   out.writable = writable_.load(std::memory_order_relaxed);
-  std::lock_guard lock(db_open_);
+  const std::shared_lock lock(db_->gate());
   if (db_->is_open()) {
     (void)db_->db().GetIntProperty(db_->handle(family::log),
                                    rocksdb::DB::Properties::kEstimateNumKeys, &out.bodies);
@@ -227,7 +234,7 @@ void rocks_store::engine::close() {
       writer_.save_marks();
       db_->flush();
     }
-    std::lock_guard lock(db_open_);
+    const std::unique_lock lock(db_->gate());
     db_->close();
   });
 }

@@ -56,6 +56,7 @@ class rocks_store::engine {
   bool background_due() const;
   bool background(std::size_t slice);
   void fail(const std::string& error);
+  bool heal();
   void report(std::string_view sentence) const;
 
   store_options options_;
@@ -77,8 +78,6 @@ class rocks_store::engine {
   std::atomic<bool> writable_{true};
   std::atomic<std::uint64_t> commits_done_{0};
   std::atomic<std::uint64_t> groups_done_{0};
-  /// Keeps the database open while someone asks for figures.
-  mutable std::mutex db_open_;
   std::thread writer_thread_;
   std::vector<std::thread> reader_threads_;
   std::once_flag closed_;

@@ -19,10 +19,9 @@ class erased_sessions {
   bool sweep_pending() const noexcept { return !pending_.empty(); }
   session_id sweep_first() const { return pending_.front(); }
 
-  /// Found in the meta records at start.
+  /// Found in the meta records.
   void load(session_id id) {
-    known_.insert(id);
-    pending_.push_back(id);
+    if (known_.insert(id).second) pending_.push_back(id);
   }
   /// In the batch that is being made. False: it was erased before.
   bool add(session_id id) {

@@ -3,6 +3,7 @@ delivered once, the order of a topic is kept.
 
 CRASH_ROUNDS (15) says how often, CRASH_SEED makes the moments repeatable."""
 
+import collections
 import json
 import os
 import pathlib
@@ -69,21 +70,28 @@ def wait_for(condition, seconds):
 
 
 class History:
-    """What was acknowledged to the publisher and what the subscriber got, by QoS."""
+    """What was acknowledged to the publisher and what the subscriber got, by QoS.
+
+    paho calls back with its own locks held, so callbacks only append; the test's
+    thread settles."""
 
     def __init__(self):
-        self.guard = threading.Lock()
+        self.confirmed = collections.deque()
         self.waiting, self.acknowledged, self.got = {}, {1: set(), 2: set()}, {1: [], 2: []}
 
     def publish(self, client, qos, number):
-        with self.guard:
-            info = client.publish(f"crash/{qos}", str(number), qos=qos)
-            self.waiting[info.mid] = (qos, number)
+        info = client.publish(f"crash/{qos}", str(number), qos=qos)
+        self.waiting[info.mid] = (qos, number)
+
+    def unsettled(self):
+        """How many publications still wait for their acknowledgement."""
+        while self.confirmed:
+            qos, number = self.waiting.pop(self.confirmed.popleft())
+            self.acknowledged[qos].add(number)
+        return len(self.waiting)
 
     def on_publish(self, _client, _data, mid):
-        with self.guard:
-            qos, number = self.waiting.pop(mid)
-            self.acknowledged[qos].add(number)
+        self.confirmed.append(mid)
 
     def on_message(self, _client, _data, message):
         self.got[int(message.topic[-1])].append(int(message.payload))
@@ -124,7 +132,7 @@ def test_nothing_acknowledged_is_lost(node):
     for _ in range(ROUNDS):
         end = time.monotonic() + chance.uniform(0.1, 0.5)
         while time.monotonic() < end:
-            if not wait_for(lambda: len(history.waiting) < WINDOW, 0.01):
+            if not wait_for(lambda: history.unsettled() < WINDOW, 0.01):
                 continue
             for qos in (1, 2):
                 number += 1
@@ -132,7 +140,7 @@ def test_nothing_acknowledged_is_lost(node):
         node.kill()
         node.start()
         assert wait_for(lambda: publisher.is_connected() and subscriber.is_connected(), 10)
-    assert wait_for(lambda: not history.waiting, 30), f"{len(history.waiting)} never acknowledged"
+    assert wait_for(lambda: not history.unsettled(), 30), f"{history.unsettled()} never acknowledged"
     for qos in (1, 2):
         wait_for(lambda: history.acknowledged[qos] <= set(history.got[qos]), 10)
     publisher.loop_stop()
