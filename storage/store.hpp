@@ -78,7 +78,9 @@ struct subscription_record {
 struct session_contents {
   std::vector<mqtt::packet_id> received;  // QoS 2 from the client, not yet released
   std::vector<outgoing_record> outgoing;  // QoS 2 to the client, by id
-  std::uint64_t queued = 0;               // owed entries
+  /// Owed entries that were there when the store was opened. Whoever commits
+  /// younger ones counts them, so that the sum is exact at any time.
+  std::uint64_t queued = 0;
   std::uint64_t queued_bytes = 0;
   bool failed = false;  // as owed_page::failed
 };

@@ -99,6 +99,7 @@ session_contents store_reader::read_contents(session_id id) const {
   const auto first = keys::session(id);
   database::range entries(db_, family::queue, first.view(), after(id));
   for (; entries.valid(); entries.next()) {
+    if (keys::number_at(entries.key(), 8, 8) > writer_.order_at_open()) break;
     const auto entry = record::decode_owed(entries.value());
     if (!entry) continue;  // reported when the queue is read
     ++contents.queued;

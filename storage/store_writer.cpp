@@ -23,7 +23,7 @@ store_writer::store_writer(const database& db, std::uint16_t shards,
 
 std::string store_writer::load() {
   if (auto error = marks_.load(db_); !error.empty()) return error;
-  last_order_ = marks_.last_order();
+  last_order_ = order_at_open_ = marks_.last_order();
   return reload();
 }
 

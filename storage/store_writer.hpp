@@ -53,6 +53,8 @@ class store_writer {
   /// Before a clean close.
   void save_marks();
 
+  /// What was owed before this process is at or below it.
+  order_no order_at_open() const noexcept { return order_at_open_; }
   const high_water_marks& marks() const noexcept { return marks_; }
   /// Every owed entry up to here is visible to a reader that starts now.
   order_no last_order() const noexcept { return last_order_.load(std::memory_order_acquire); }
@@ -90,6 +92,7 @@ class store_writer {
   std::unordered_map<std::string, bool> retained_in_batch_;
   std::unordered_set<std::string> settled_in_batch_;
   std::uint64_t retained_after_ = 0;
+  order_no order_at_open_ = 0;
 
   std::atomic<order_no> last_order_{0};
   std::atomic<std::uint64_t> retained_{0};

@@ -102,7 +102,15 @@ void session::on_attach(const connect_order_ptr& order) {
     load();
     return;
   }
-  if (connected_) take_over();
+  if (connected_) {
+    take_over();
+    // [MQTT-3.1.2-23]: it ended with its connection, the new one finds nothing.
+    if (expiry_ == 0) {
+      end();
+      tell(shard_, reopen{order});
+      return;
+    }
+  }
   auto& loop = context_.loops.loop(order->loop);
   if (&loop != home()) {
     cancel_timer();
@@ -372,7 +380,7 @@ void session::loaded(storage::session_contents contents) {
   if (phase_ != phase::loading) return;
   phase_ = phase::active;
   context_.count(counter::sessions_woken);
-  who_->recount(contents.queued, contents.queued_bytes);
+  who_->found(contents.queued, contents.queued_bytes);
   inbound_.restore(std::move(contents.received));
   std::vector<troupe::session::stored_exchange> exchanges;
   for (const auto& x : contents.outgoing) exchanges.push_back({x.id, x.order, x.released});

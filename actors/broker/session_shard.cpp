@@ -45,6 +45,7 @@ void session_shard::receive(caf::mailbox_element& m) {
         tell(it->second.awake, wake_session{});
       }
     due_wills_.clear();
+    count_next();
     arm();
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
     if (scheduled()) home()->timers().cancel(*this);
@@ -190,7 +191,8 @@ void session_shard::restore(storage::session_record record,
   const bool lost = record.disconnected_at == 0;
   if (lost) record.disconnected_at = now;
   entry e;
-  e.who = new subscriber(record.id, true);
+  e.who = new subscriber(record.id, true, true);
+  uncounted_.push_back(e.who);
   for (const auto& s : subscriptions) {
     route_change change;
     const auto shared = topics::parse_shared(s.filter);
@@ -214,6 +216,23 @@ void session_shard::restore(storage::session_record record,
   sessions_.insert_or_assign(client_id, std::move(e));
   context_.sessions.fetch_add(1);
   context_.durable_sessions.fetch_add(1);
+}
+
+void session_shard::count_next() {
+  while (!uncounted_.empty() && !context_.stopping.load()) {
+    auto who = std::move(uncounted_.back());
+    uncounted_.pop_back();
+    if (who->counted() || who->ended()) continue;
+    const auto id = who->id();
+    context_.store.read_contents(
+        id, [self = strong(*this), this, who](const storage::session_contents& contents) {
+          // A session that woke meanwhile has counted itself, before it settled anything.
+          if (!contents.failed) who->found(contents.queued, contents.queued_bytes);
+          tell(self, deferred{[this] { count_next(); }});
+        });
+    return;
+  }
+  uncounted_.clear();
 }
 
 void session_shard::plan_expiry(const entry& e) {

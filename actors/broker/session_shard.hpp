@@ -64,11 +64,14 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void expire();
   void on_timer() override;
   void arm();
+  /// After a start: counts what sleeping sessions are owed, one after the other.
+  void count_next();
 
   broker_context& context_;
   directory sessions_;
   std::priority_queue<expiry, std::vector<expiry>, std::greater<>> expiries_;
   std::vector<std::string> due_wills_;  // of sessions that were connected when the node died
+  std::vector<subscriber_ptr> uncounted_;
   std::uint64_t next_count_;
   std::uint64_t next_sequence_ = 1;
   shard_id shard_;

@@ -18,7 +18,9 @@ namespace troupe::broker {
 /// All members may be used on any thread.
 class subscriber : public boost::intrusive_ref_counter<subscriber> {
  public:
-  subscriber(session_id id, bool durable) : id_(id), durable_(durable) {}
+  /// `restored`: earlier lives of the node may have left entries, see found().
+  subscriber(session_id id, bool durable, bool restored = false)
+      : id_(id), durable_(durable), counted_(!restored) {}
 
   session_id id() const noexcept { return id_; }
   /// Its session outlives its connection, so what it is owed is stored.
@@ -46,11 +48,12 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     owed_.fetch_sub(1, std::memory_order_relaxed);
     owed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   }
-  /// After a start: what the store counted.
-  void recount(std::uint64_t count, std::uint64_t bytes) noexcept {
-    owed_.store(count, std::memory_order_relaxed);
-    owed_bytes_.store(bytes, std::memory_order_relaxed);
+  /// What the store found of earlier lives of the node: added to what this one
+  /// owes, once, whoever asks first.
+  void found(std::uint64_t count, std::uint64_t bytes) noexcept {
+    if (!counted_.exchange(true, std::memory_order_relaxed)) owe(count, bytes);
   }
+  bool counted() const noexcept { return counted_.load(std::memory_order_relaxed); }
   std::uint64_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
   std::uint64_t owed_bytes() const noexcept { return owed_bytes_.load(std::memory_order_relaxed); }
 
@@ -69,6 +72,7 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
   std::atomic<bool> ended_{false};
+  std::atomic<bool> counted_;
   std::atomic<std::uint64_t> owed_{0};
   std::atomic<std::uint64_t> owed_bytes_{0};
   mutable std::mutex mutex_;

@@ -158,7 +158,10 @@ void run_loop::sleep() {
   if (wait <= 0) return;
   {
     const std::lock_guard guard{inbox_mutex_};
-    if (inbox_filled_.load(std::memory_order_relaxed)) return;
+    // stop() may have come after the last look at it, and the turn since then
+    // has cleared the flag that stop() raised.
+    if (inbox_filled_.load(std::memory_order_relaxed) || stopping_.load(std::memory_order_relaxed))
+      return;
     asleep_ = true;
   }
   stats_.blocks.add(1);

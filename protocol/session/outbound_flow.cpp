@@ -215,7 +215,7 @@ void outbound_flow::transmit(exchange& x, session_effects& fx) {
 
 void outbound_flow::resend(session_effects& fx) {
   for (auto& x : inflight_) {
-    if (!x.resend) continue;
+    if (!x.resend || x.at == stage::done) continue;
     if (outstanding_ >= window() || !fx.writable()) return;
     x.resend = false;
     x.counted = true;

@@ -149,7 +149,8 @@ def test_nothing_acknowledged_is_lost(node):
     for qos in (1, 2):
         got = history.got[qos]
         assert history.acknowledged[qos], "nothing was published"
-        assert not history.acknowledged[qos] - set(got), "acknowledged and lost"
+        lost = sorted(history.acknowledged[qos] - set(got))
+        assert not lost, f"QoS {qos}: {len(lost)} of {len(history.acknowledged[qos])} lost, from {lost[:5]} to {lost[-5:]}"
         first = list(dict.fromkeys(got))
         assert first == sorted(first), f"QoS {qos} out of order"
     assert len(history.got[2]) == len(set(history.got[2])), "QoS 2 delivered twice"
