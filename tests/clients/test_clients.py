@@ -1,48 +1,10 @@
 """Real clients against the real broker: mosquitto_pub and mosquitto_sub, and paho-mqtt."""
 
-import json
-import os
-import pathlib
 import subprocess
 import threading
 
 import paho.mqtt.client as mqtt
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("TROUPE_BINARY", ROOT / "build/dev/tools/troupe/troupe")
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """Serves TCP, TLS, WebSocket and secure WebSocket; yields the ports by transport."""
-    folder = tmp_path_factory.mktemp("broker")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-                   check=True, capture_output=True)
-    text = f'[node]\ndata_dir = {json.dumps(str(folder / "data"))}\n[http]\nenabled = false\n'
-    for kind in ("tcp", "tls", "ws", "wss"):
-        text += f'[[listeners]]\nname = "{kind}"\ntransport = "{kind}"\nbind = "127.0.0.1:0"\n'
-        if kind in ("tls", "wss"):
-            text += (f'[listeners.tls]\ncertificate = {json.dumps(str(folder / "cert.pem"))}\n'
-                     f'key = {json.dumps(str(folder / "key.pem"))}\n')
-    (folder / "troupe.toml").write_text(text)
-    ready = folder / "ready"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TROUPE_")}
-    with open(folder / "log", "ab") as log:
-        process = subprocess.Popen([str(BINARY), "--config", folder / "troupe.toml",
-                                    "--ready-file", ready], stdout=log, stderr=log, env=environment)
-    pause = threading.Event()
-    for _ in range(3000):
-        if ready.exists() or process.poll() is not None:
-            break
-        pause.wait(0.01)
-    assert ready.exists(), (folder / "log").read_text()
-    ports = {entry["name"]: entry["port"] for entry in json.loads(ready.read_text())["listeners"]}
-    yield {"ports": ports, "ca": str(folder / "cert.pem")}
-    process.terminate()
-    assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize("version", ["mqttv31", "mqttv311", "mqttv5"])
