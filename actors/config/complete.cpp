@@ -53,6 +53,14 @@ bool is_plain_name(std::string_view name) {
   });
 }
 
+/// What can stand in the header of a request as it is.
+bool is_visible(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// Whoever can reach the port may guess as often as it likes.
+constexpr std::size_t shortest_token = 16;
+
 constexpr std::string_view plain_name_rule = " must consist of letters, digits, '.', '-' and '_'";
 
 }  // namespace
@@ -158,8 +166,29 @@ void draft::check_node() {
     refuse(place_of("node.name"), "node.name" + std::string(plain_name_rule));
 }
 
+void draft::check_http() {
+  const http_configuration& http = value_.http;
+  if (!http.enabled) return;
+  if (http.token.empty()) {
+    if (given_.contains("http.token") && !is_loopback(http.bind))
+      refuse(place_of("http.token"), "http.token is empty, but http.bind is no loopback address");
+    else if (!is_loopback(http.bind))
+      refuse(place_of("http.bind"),
+             "http.bind " + to_string(http.bind) +
+                 " can be reached from other machines: set http.token, or use a loopback address");
+    return;
+  }
+  if (http.token.size() < shortest_token)
+    refuse(place_of("http.token"),
+           "http.token must have at least " + std::to_string(shortest_token) + " characters");
+  else if (!is_visible(http.token))
+    refuse(place_of("http.token"),
+           "http.token must consist of visible ASCII characters, without spaces");
+}
+
 load_result draft::complete() && {
   check_node();
+  check_http();
   name_listeners();
   check_transports();
   check_addresses();

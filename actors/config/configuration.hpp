@@ -139,6 +139,7 @@ struct log_configuration {
 struct http_configuration {
   bool enabled = true;
   endpoint bind{"127.0.0.1", 18083};  // /metrics, /livez, /readyz, /api
+  std::string token;                  // what a bearer shows; empty only where bind is loopback
 
   bool operator==(const http_configuration&) const = default;
 };

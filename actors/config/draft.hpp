@@ -39,6 +39,7 @@ class draft {
   void check_tls(const listener_draft& listener);
   void check_addresses();
   void check_node();
+  void check_http();
   std::string place_of(std::string_view key) const;
 
   configuration value_;

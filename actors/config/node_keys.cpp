@@ -147,7 +147,12 @@ constexpr key<configuration> table[] = {
         "Whether /metrics, /livez and /readyz are served."),
     define<&c::http, &http_configuration::bind>(
         "http.bind", k::address, restart, any_flag, R"("127.0.0.1:18083")", "",
-        "Address of that HTTP server. It asks for no password: keep it to trusted networks."),
+        "Address of that HTTP server. It speaks plain HTTP; beyond loopback it needs a token."),
+    define<&c::http, &http_configuration::token>(
+        "http.token", k::secret, reload, key_range{0, 4096}, R"("")", "",
+        "Secret of at least 16 characters that requests must show, /livez and /readyz excepted:\n"
+        "\"Authorization: Bearer <token>\". Best as \"file:///etc/troupe/http-token\", a file "
+        "that\nholds it, or as the variable TROUPE_HTTP__TOKEN."),
 
     define<&c::sys, &sys_configuration::interval>("sys.interval", k::duration, restart,
                                                   key_range{0, day}, R"("10s")", "",

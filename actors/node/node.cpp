@@ -111,6 +111,7 @@ void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
   parts_.configuration = next;
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
+  parts_.set_http_token(next->http.token);
   for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i)
     tell(parts_.listeners[i].actor, device::listener_reload{loaded.value.listeners[i]});
   log_event(log_module::config, log_level::info, "Configuration reloaded");

@@ -36,6 +36,7 @@ struct node_parts {
   std::vector<open_listener> listeners;
   std::shared_ptr<const config::configuration> configuration;
   std::shared_ptr<auth::password_workers> workers;
+  std::function<void(const std::string&)> set_http_token;
 };
 
 /// Session limits as the configuration has them.

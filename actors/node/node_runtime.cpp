@@ -247,7 +247,11 @@ std::string node_runtime::parts::listen(const access& rights) {
 }
 
 void node_runtime::parts::start_node() {
-  node_parts made{*context, counts, listeners, configuration, workers};
+  // Node and endpoint live on one loop; the endpoint comes later and goes earlier.
+  auto set_http_token = [this](const std::string& token) {
+    if (http) http->set_token(token);
+  };
+  node_parts made{*context, counts, listeners, configuration, workers, set_http_token};
   auto handle =
       runtime::spawn_lean<troupe::node::node>(*system, &context->loops.loop(0), std::move(made));
   node = caf::actor_cast<device::node_actor>(handle);
@@ -282,6 +286,7 @@ std::string node_runtime::parts::serve_http() {
   settings.address = configuration->http.bind.host == "localhost" ? "127.0.0.1"
                                                                    : configuration->http.bind.host;
   settings.port = configuration->http.bind.port;
+  settings.token = configuration->http.token;
   std::string error = "The run loop did not answer";
   on_loop(loop, [&] {
     observe::http_router routes;

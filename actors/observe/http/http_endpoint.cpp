@@ -35,7 +35,8 @@ class http_endpoint::server : public std::enable_shared_from_this<server> {
     error_code error;
     const auto address = asio::ip::make_address(settings.address, error);
     if (error) return "The HTTP address \"" + settings.address + "\" is not an IP address.";
-    if (!address.is_loopback() && settings.token.empty()) {
+    loopback_ = address.is_loopback();
+    if (!loopback_ && settings.token.empty()) {
       return "The HTTP endpoint does not listen on " + at +
              " without a token: set one, or use a loopback address.";
     }
@@ -55,6 +56,11 @@ class http_endpoint::server : public std::enable_shared_from_this<server> {
     retry_.cancel();
     const std::vector<http_connection*> open(service_->open.begin(), service_->open.end());
     for (auto* const each : open) each->close();
+  }
+
+  void set_token(std::string token) {
+    if (token.empty() && !loopback_) return;
+    service_->settings.token = std::move(token);
   }
 
   std::uint16_t port() const noexcept { return port_; }
@@ -104,6 +110,7 @@ class http_endpoint::server : public std::enable_shared_from_this<server> {
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   std::uint16_t port_ = 0;
+  bool loopback_ = false;
   bool stopped_ = false;
 };
 
@@ -120,6 +127,10 @@ std::string http_endpoint::start() {
 
 void http_endpoint::stop() {
   server_->stop();
+}
+
+void http_endpoint::set_token(std::string token) {
+  server_->set_token(std::move(token));
 }
 
 std::uint16_t http_endpoint::port() const noexcept {

@@ -41,6 +41,9 @@ class http_endpoint {
   std::string start();
   /// Closes the listener and every connection. On the loop's thread.
   void stop();
+  /// The token of requests from now on. On the loop's thread. Nothing changes
+  /// if it is empty and the address is not loopback.
+  void set_token(std::string token);
 
   /// As bound; 0 before start().
   std::uint16_t port() const noexcept;

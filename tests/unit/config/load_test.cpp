@@ -321,3 +321,33 @@ TEST_CASE("a refused secret is not repeated") {
       "key_passphrase = \"hush\\u0001\"");
   CHECK(said.find("hush") == std::string::npos);
 }
+
+TEST_CASE("the HTTP server leaves loopback only with a token") {
+  const std::string anywhere = "[http]\nbind = \"0.0.0.0:18083\"\n";
+  CHECK(complaint(anywhere) ==
+        "t.toml:2: http.bind 0.0.0.0:18083 can be reached from other machines: set http.token, or "
+        "use a loopback address");
+  CHECK(complaint(anywhere + "token = \"\"") ==
+        "t.toml:3: http.token is empty, but http.bind is no loopback address");
+  CHECK(good(anywhere + "enabled = false").http.token.empty());
+  CHECK(good(anywhere + "token = \"0123456789abcdef\"").http.token == "0123456789abcdef");
+  CHECK(good(anywhere, {{"TROUPE_HTTP__TOKEN", "fedcba9876543210"}}).http.token ==
+        "fedcba9876543210");
+  const scratch_directory scratch;
+  const std::string file = scratch.write("token", "of the file 12345\n");
+  const std::string good_file = scratch.write("good", "of-the-file-12345\n");
+  CHECK(good(anywhere + "token = \"file://" + good_file + "\"").http.token == "of-the-file-12345");
+  const auto empty_file = scratch.write("empty", "\n");
+  CHECK_THAT(complaint(anywhere + "token = \"file://" + empty_file + "\""),
+             Catch::Matchers::EndsWith("http.token is empty, but http.bind is no loopback "
+                                       "address"));
+  CHECK(complaint("[http]\ntoken = \"file://" + file + "\"") ==
+        "t.toml:2: http.token must consist of visible ASCII characters, without spaces");
+}
+
+TEST_CASE("a token that is too short is refused and not repeated") {
+  CHECK(complaint("[http]\ntoken = \"hush\"") ==
+        "t.toml:2: http.token must have at least 16 characters");
+  CHECK(complaint("", {{"TROUPE_HTTP__TOKEN", "hush"}}) ==
+        "environment variable TROUPE_HTTP__TOKEN: http.token must have at least 16 characters");
+}

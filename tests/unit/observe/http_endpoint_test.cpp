@@ -158,6 +158,28 @@ TEST_CASE("a token is asked of all but probes") {
   CHECK(status_of(at.get("/metrics", "Authorization: bearer s3cret\r\n")) == 200);
 }
 
+TEST_CASE("a token changes for requests to come") {
+  fixture at;
+  CHECK(status_of(at.get("/metrics")) == 200);
+  at.endpoint->set_token("first");
+  CHECK(status_of(at.get("/metrics")) == 401);
+  at.endpoint->set_token("second");
+  CHECK(status_of(at.get("/metrics", "Authorization: Bearer first\r\n")) == 401);
+  CHECK(status_of(at.get("/metrics", "Authorization: Bearer second\r\n")) == 200);
+  at.endpoint->set_token("");
+  CHECK(status_of(at.get("/metrics")) == 200);
+}
+
+TEST_CASE("beyond loopback the token cannot be taken away") {
+  http_settings settings;
+  settings.address = "0.0.0.0";
+  settings.token = "s3cret";
+  fixture at(settings);
+  at.endpoint->set_token("");
+  CHECK(status_of(at.get("/metrics")) == 401);
+  CHECK(status_of(at.get("/metrics", "Authorization: Bearer s3cret\r\n")) == 200);
+}
+
 TEST_CASE("oversized and broken requests are refused") {
   fixture at;
   CHECK(status_of(at.get("/livez", "X: " + std::string(9000, 'x') + "\r\n")) == 431);
