@@ -8,6 +8,7 @@
 
 #include "actors/config/load.hpp"
 #include "actors/node/node_runtime.hpp"
+#include "actors/node/startup_memory.hpp"
 #include "actors/node/version.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/notify.hpp"
@@ -92,6 +93,7 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
     std::cerr << "troupe: cannot write " << given.ready_file << '\n';
     return 1;
   }
+  node::release_startup_memory();
   observe::notify_ready("Serving devices");
   const auto watchdog = observe::watchdog_interval();
   for (;;) {
