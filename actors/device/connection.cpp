@@ -271,7 +271,13 @@ template void connection::write(const mqtt::auth_packet& packet, unsigned type);
 
 void connection::accepted(session_id id, caf::strong_actor_ptr session,
                           broker::device_owner& owner, const mqtt::connack_packet& connack) {
-  if (state_ != state::opening) return;
+  if (state_ != state::opening) {
+    // The client left while its session was on the way.
+    owner.device_lost();
+    broker::tell(session, broker::client_gone{number_, "Closed before it was answered"});
+    if (state_ == state::abandoned) forget();
+    return;
+  }
   session_id_ = id.value;
   session_ = std::move(session);
   owner_ = &owner;
@@ -302,6 +308,7 @@ void connection::accepted(session_id id, caf::strong_actor_ptr session,
 }
 
 void connection::refused(reason_code reason, std::string_view sentence) {
+  if (state_ == state::abandoned) return forget();
   if (state_ == state::closing || state_ == state::open) return;
   mqtt::connack_packet answer;
   answer.reason = reason;
@@ -367,7 +374,8 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
     goodbye.reason = reason;
     if (problem_information_) goodbye.info.reason_string = sentence;
     write(goodbye, 14);
-  } else if (state_ == state::authenticating || state_ == state::opening) {
+  } else if (state_ == state::authenticating || state_ == state::opening ||
+             state_ == state::abandoned) {
     return refused(reason, sentence);
   }
   close();
@@ -376,7 +384,7 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
 void connection::close() {
   if (state_ == state::closing) return;
   state_ = state::closing;
-  owner_ = nullptr;
+  if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
   transport_->close();
   leave("Closed by the broker or by DISCONNECT");
 }
@@ -395,8 +403,19 @@ void connection::on_drained() {
 }
 
 void connection::on_closed(std::string_view why) {
+  if (state_ == state::opening) {
+    // A session may hold this port by now and is not known here: it stays until
+    // the session answers, and is told then.
+    state_ = state::abandoned;
+    if (scheduled()) loop_.loop().timers().cancel(*this);
+    return;
+  }
   if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
   leave(why);
+  forget();
+}
+
+void connection::forget() {
   state_ = state::closing;
   loop_.remove(number_);
 }
@@ -413,7 +432,7 @@ void connection::keep_alive(std::uint16_t seconds) {
 
 void connection::on_timer() {
   auto& loop = loop_.loop();
-  if (state_ == state::closing) return;
+  if (state_ == state::closing || state_ == state::abandoned) return;
   if (state_ != state::open) {
     loop_.context().count(counter::connect_timeouts);
     return transport_->abort();

@@ -25,6 +25,9 @@ class device_loop;
 ///
 ///     handshake -> connecting -> authenticating -> opening -> open -> closing
 ///
+/// A client that leaves while it is `opening` is `abandoned`: the connection
+/// waits for its session only to tell it so.
+///
 /// All packets of one read become one message to the session; what the session
 /// answers in a turn leaves in one system call at its end. The one timer is the
 /// connect timeout first and the keep-alive later.
@@ -61,6 +64,7 @@ class connection final : public broker::device_port,
     connecting,
     authenticating,
     opening,
+    abandoned,
     open,
     closing,
   };
@@ -94,6 +98,7 @@ class connection final : public broker::device_port,
   void resume(unsigned why);
   void keep_alive(std::uint16_t seconds);
   void leave(std::string_view why);
+  void forget();
 
   // connection_admission.cpp
   bool on_connect(const mqtt::frame& frame);
