@@ -53,6 +53,26 @@ void session_shard::receive(caf::mailbox_element& m) {
   }
 }
 
+session_shard::figures session_shard::look() const {
+  figures sum;
+  for (const auto& [client_id, e] : sessions_) {
+    if (e.who->durable()) {
+      sum.owed += e.who->owed();
+      sum.owed_bytes += e.who->owed_bytes();
+    }
+    if (!e.awake) {
+      ++sum.asleep;
+      continue;
+    }
+    const auto* actor =
+        static_cast<lean_actor*>(caf::actor_cast<caf::abstract_actor*>(e.awake));
+    const std::uint64_t depth = actor->mailbox_depth();
+    sum.mailbox += depth;
+    sum.deepest = std::max(sum.deepest, depth);
+  }
+  return sum;
+}
+
 void session_shard::on_exit(const caf::error& reason) {
   if (scheduled() && home() == runtime::run_loop::current()) home()->timers().cancel(*this);
   sessions_.clear();

@@ -33,6 +33,17 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void restore(storage::session_record record,
                std::vector<storage::subscription_record> subscriptions, std::int64_t now);
 
+  /// What its sessions are at this moment.
+  struct figures {
+    std::uint64_t asleep = 0;      // on disk alone
+    std::uint64_t owed = 0;        // entries of durable sessions in the store
+    std::uint64_t owed_bytes = 0;  // of their messages
+    std::uint64_t mailbox = 0;     // messages in the mailboxes of those awake
+    std::uint64_t deepest = 0;     // in the fullest of them
+  };
+  /// Walks the directory: about 0.2 us for each session. In the shard's own turn.
+  figures look() const;
+
  protected:
   void receive(caf::mailbox_element& m) override;
   void on_exit(const caf::error& reason) override;

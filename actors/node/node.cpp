@@ -7,7 +7,6 @@
 
 #include "actors/broker/tell.hpp"
 #include "actors/config/changes.hpp"
-#include "actors/node/version.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/process_figures.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -61,20 +60,13 @@ void node::receive(caf::mailbox_element& m) {
   if (auto* event = runtime::mutable_payload<device::client_came_or_went>(m)) {
     announce(*event);
   } else if (auto* question = runtime::mutable_payload<device::node_look>(m)) {
-    question->answer(look());
+    look(std::move(question->answer));
   } else if (auto* wanted = runtime::mutable_payload<device::node_reload>(m)) {
     reload(wanted->configuration);
   } else if (auto* end = runtime::mutable_payload<device::node_stop>(m)) {
     stop(end->done);
   } else if (auto* work = runtime::mutable_payload<broker::deferred>(m)) {
-    // At start: watch those without whom nothing works.
     work->run();
-    started_at_ = loop().now();
-    for (const auto& shard : parts_.context.topic_shards) monitor(shard);
-    for (const auto& shard : parts_.context.session_shards) monitor(shard);
-    monitor(parts_.context.wildcard_index);
-    publish_sys();
-    plan_sys();
   } else if (auto* down = runtime::mutable_payload<caf::down_msg>(m)) {
     if (parts_.context.stopping.load()) return;
     log_event(log_module::node, log_level::critical,
@@ -83,6 +75,16 @@ void node::receive(caf::mailbox_element& m) {
     observe::stop_logging();
     std::abort();
   }
+}
+
+void node::begin() {
+  // Watch those without whom nothing works.
+  started_at_ = loop().now();
+  for (const auto& shard : parts_.context.topic_shards) monitor(shard);
+  for (const auto& shard : parts_.context.session_shards) monitor(shard);
+  monitor(parts_.context.wildcard_index);
+  publish_sys();
+  plan_sys();
 }
 
 void node::on_exit(const caf::error& reason) {
@@ -112,16 +114,18 @@ void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
   parts_.set_http_token(next->http.token);
-  for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i)
+  for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i) {
+    parts_.listeners[i].settings = loaded.value.listeners[i];
     tell(parts_.listeners[i].actor, device::listener_reload{loaded.value.listeners[i]});
+  }
   log_event(log_module::config, log_level::info, "Configuration reloaded");
 }
 
-void node::stop(const std::function<void()>& done) {
+void node::stop(const std::function<void()>& told) {
   if (scheduled()) home()->timers().cancel(*this);
   for (const auto& l : parts_.listeners) tell(l.actor, device::listener_stop{});
   for (const auto& shard : parts_.context.session_shards) tell(shard, broker::shut_down{});
-  done();
+  told();
 }
 
 // --- $SYS ------------------------------------------------------------------------
@@ -139,9 +143,14 @@ void node::on_timer() {
 
 void node::publish_sys() {
   if (parts_.configuration->sys.interval.count() == 0) return;
-  const auto changed =
-      tree_.update(look(), parts_.context.counters.totals(), observe::read_process_figures());
-  for (const auto& value : changed) publish(value.topic, value.value, true);
+  look([self = broker::strong(*this), this](observe::snapshot now) {
+    tell(self, broker::deferred{[this, now = std::move(now)] {
+           if (parts_.context.stopping.load()) return;
+           const auto changed = tree_.update(now, parts_.context.counters.totals(),
+                                             observe::read_process_figures());
+           for (const auto& value : changed) publish(value.topic, value.value, true);
+         }});
+  });
 }
 
 void node::publish(const std::string& topic, const std::string& payload, bool retain) {
@@ -167,40 +176,6 @@ void node::announce(const device::client_came_or_went& event) {
   else
     body["reason"] = event.why;
   publish(topic, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), false);
-}
-
-// --- figures ---------------------------------------------------------------------
-
-observe::snapshot node::look() {
-  auto& context = parts_.context;
-  const auto stored = context.store.current();
-  observe::snapshot s;
-  s.node = parts_.configuration->node.name;
-  s.version = version;
-  s.uptime_seconds = static_cast<double>(runtime::run_loop::current()->now() - started_at_) / 1000.0;
-  s.connections = parts_.counts.open.load();
-  s.connections_maximum = parts_.counts.maximum.load();
-  s.connections_limit = parts_.counts.limit;
-  s.sessions = context.sessions.load();
-  s.sessions_connected = context.connected.load();
-  s.sessions_connected_maximum = context.connected_maximum.load();
-  s.sessions_durable = context.durable_sessions.load();
-  s.subscriptions = context.subscriptions.load();
-  s.subscriptions_shared = context.shared_subscriptions.load();
-  s.retained = stored.retained;
-  s.log_bodies = stored.bodies;
-  s.store = {stored.commits, stored.groups, stored.backlog_bytes, stored.writable};
-  for (const auto& l : parts_.listeners)
-    s.listeners.push_back({l.configured.name, l.address,
-                           transport_name(l.configured.transport),
-                           l.connections->load(), l.configured.max_connections});
-  for (unsigned i = 0; i < context.loops.loops(); ++i) {
-    const auto& stats = context.loops.loop(i).stats();
-    s.run_loops.push_back({static_cast<double>(stats.busy_ns.get()) / 1e9,
-                           static_cast<double>(stats.lag_ns.get()) / 1e9,
-                           stats.queue_length.get()});
-  }
-  return s;
 }
 
 }  // namespace troupe::node

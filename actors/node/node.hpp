@@ -24,6 +24,7 @@ struct open_listener {
   std::uint16_t port = 0;
   device::listener_actor actor;
   std::shared_ptr<std::atomic<std::uint64_t>> connections;
+  std::shared_ptr<const device::listener_settings> settings;  // in force
 };
 
 /// "tcp", "tls", "ws", "wss" or "unix".
@@ -50,14 +51,19 @@ class node final : public runtime::lean_actor, private runtime::timer_entry {
   node(caf::actor_config& cfg, node_parts parts);
   const char* name() const override { return "node"; }
 
+  /// Once, in its first turn, when every shard is there.
+  void begin();
+
  protected:
   void receive(caf::mailbox_element& m) override;
   void on_exit(const caf::error& reason) override;
 
  private:
   void reload(const std::shared_ptr<const config::configuration>& wanted);
-  void stop(const std::function<void()>& done);
-  observe::snapshot look();
+  void stop(const std::function<void()>& told);
+  /// Gathers figures and answers, on the thread of any run loop.
+  void look(std::function<void(observe::snapshot)> answer);
+  observe::snapshot own_figures();
   void publish_sys();
   void publish(const std::string& topic, const std::string& payload, bool retain);
   void announce(const device::client_came_or_went& event);

@@ -222,7 +222,7 @@ std::string node_runtime::parts::listen(const access& rights) {
     auto& loop = loops.loop(static_cast<unsigned>(i) % loops.loops());
     auto count = std::make_shared<std::atomic<std::uint64_t>>(0);
     std::string error = "The run loop did not answer";
-    open_listener made{wanted, {}, 0, {}, count};
+    open_listener made{wanted, {}, 0, {}, count, rights.listeners[i]};
     on_loop(loop, [&] {
       auto acceptor = std::make_unique<net::acceptor>(
           net::loop_context{loop.io(), loop.scratch()});
@@ -263,7 +263,9 @@ void node_runtime::parts::start_node() {
       tell(target, device::client_came_or_went{connected, client_id, username, address,
                                                std::string(why)});
     };
-  tell(caf::actor_cast<caf::strong_actor_ptr>(handle), broker::deferred{[] {}});
+  auto* actor = static_cast<troupe::node::node*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  tell(caf::actor_cast<caf::strong_actor_ptr>(handle),
+       broker::deferred{[actor] { actor->begin(); }});
 }
 
 std::string node_runtime::parts::serve_http() {

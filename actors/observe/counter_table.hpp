@@ -8,11 +8,7 @@
   X(connections_accepted, "connections_accepted", "", "", "Connections accepted by the listeners.") \
   X(connections_closed, "connections_closed", "", "", "Accepted connections that have ended.") \
   X(connections_refused_limit, "connections_refused", "reason", "limit", "Connections ended before a CONNECT could be read.") \
-  X(connections_refused_rate, "connections_refused", "reason", "rate", "Connections ended before a CONNECT could be read.") \
-  X(connections_refused_overload, "connections_refused", "reason", "overload", "Connections ended before a CONNECT could be read.") \
   X(connections_refused_handshake, "connections_refused", "reason", "handshake", "Connections ended before a CONNECT could be read.") \
-  X(connections_refused_proxy_protocol, "connections_refused", "reason", "proxy_protocol", "Connections ended before a CONNECT could be read.") \
-  X(connections_refused_not_ready, "connections_refused", "reason", "not_ready", "Connections ended before a CONNECT could be read.") \
   X(connect_timeouts, "connect_timeouts", "", "", "Connections that sent no CONNECT in time.") \
   X(bytes_received, "bytes_received", "", "", "Bytes of MQTT read from clients.") \
   X(bytes_sent, "bytes_sent", "", "", "Bytes of MQTT written to clients.") \
@@ -59,7 +55,6 @@
   X(messages_dropped_no_subscribers, "messages_dropped", "reason", "no_subscribers", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_not_authorized, "messages_dropped", "reason", "not_authorized", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_too_large, "messages_dropped", "reason", "too_large", "Messages that did not reach a receiver, by reason.") \
-  X(messages_dropped_qos0_busy, "messages_dropped", "reason", "qos0_busy", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_no_local, "messages_dropped", "reason", "no_local", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_write_buffer_full, "messages_dropped", "reason", "write_buffer_full", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_session_ended, "messages_dropped", "reason", "session_ended", "Messages that did not reach a receiver, by reason.") \
@@ -86,6 +81,5 @@
   X(malformed_packets, "malformed_packets", "", "", "Packets that broke the protocol.") \
   X(keep_alive_timeouts, "keep_alive_timeouts", "", "", "Clients disconnected because they fell silent.") \
   X(backpressure_pauses, "backpressure_pauses", "", "", "Times that reading from a client was paused.") \
-  X(store_commits, "store_commits", "", "", "Transactions committed by the store.") \
   X(store_errors, "store_errors", "", "", "Transactions that the store could not write.")
 // clang-format on
