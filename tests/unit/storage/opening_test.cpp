@@ -124,6 +124,34 @@ TEST_CASE("a session record of a newer version stops the start", "[store][open]"
       Catch::Matchers::Contains(options.directory) && Catch::Matchers::Contains("newer version"));
 }
 
+TEST_CASE("damaged records of sessions stop the start with a sentence", "[store][open]") {
+  const temporary_directory place;
+  const auto options = at(place);
+  fill(options);
+  const auto id = session(1, 1);
+  SECTION("a session") {
+    write_raw(options, family::sessions, keys::session(id).view(), "\xFF");
+    auto opened = open_store(options);
+    REQUIRE(opened.store);
+    CHECK_THROWS_WITH(
+        opened.store->each_session(id.shard(), [](session_record) {}),
+        Catch::Matchers::Contains(options.directory) && Catch::Matchers::Contains("damaged"));
+  }
+  SECTION("a subscription") {
+    write_raw(options, family::subscriptions, std::string(keys::session(id).view()) + "a/b",
+              "\xFF");
+    auto opened = open_store(options);
+    REQUIRE(opened.store);
+    CHECK_THROWS_WITH(
+        opened.store->each_subscription(id.shard(), [](session_id, subscription_record) {}),
+        Catch::Matchers::Contains(options.directory) && Catch::Matchers::Contains("damaged"));
+  }
+  SECTION("a counter") {
+    write_raw(options, family::meta, meta::retained_count, "\xFF\xFF");
+    CHECK(says(refusal(options), "damaged"));
+  }
+}
+
 TEST_CASE("a damaged directory is refused and left as it is", "[store][open]") {
   const temporary_directory place;
   const auto options = at(place);

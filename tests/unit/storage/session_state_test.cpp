@@ -149,7 +149,7 @@ TEST_CASE("an erased session leaves nothing, even when written to late", "[store
   SECTION("swept while it runs") {
     m.drain();
   }
-  SECTION("swept after a restart in the middle") {
+  SECTION("swept at a clean end in the middle") {
     m.store->pump();  // the commits and one slice
     m.reopen();
     CHECK(filters_of(*m.store, gone).empty());
