@@ -71,17 +71,17 @@ void greet(const config::configuration& from, const node::node_runtime& running)
 }
 
 int serve(const arguments& given, std::shared_ptr<const config::configuration> from) {
-  if (auto error = observe::start_logging(log_settings_of(from->log)); !error.empty()) {
-    std::cerr << "troupe: " << error << '\n';
-    return 1;
-  }
-  // Handled by sigwait() below, on this thread alone.
+  // Handled by sigwait() below, on this thread alone: blocked before there is any other,
+  // which would end the process in its place.
   sigset_t signals;
   sigemptyset(&signals);
   for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-
+  if (auto error = observe::start_logging(log_settings_of(from->log)); !error.empty()) {
+    std::cerr << "troupe: " << error << '\n';
+    return 1;
+  }
   node::node_runtime running(from);
   if (auto error = running.start(); !error.empty()) {
     observe::stop_logging();
