@@ -56,6 +56,17 @@ void sync_folder_of(const std::string& path) {
   if (handle.get() >= 0) ::fsync(handle.get());
 }
 
+/// Others never read it. A group does if it did before, or, of a new file, if
+/// the folder hands its group on (setgid): a broker that is not root reads there.
+mode_t mode_of(const std::string& path) {
+  struct stat about {};
+  if (::stat(path.c_str(), &about) == 0) return 0600 | (about.st_mode & 0040);
+  const auto slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const bool shared = ::stat(folder.c_str(), &about) == 0 && (about.st_mode & S_ISGID) != 0;
+  return shared ? 0640 : 0600;
+}
+
 std::string replace_file(const std::string& named, std::string_view text) {
   const std::string path = resolved(named);
   std::string temporary = path + ".XXXXXX";
@@ -68,7 +79,8 @@ std::string replace_file(const std::string& named, std::string_view text) {
     ::unlink(temporary.c_str());
     return system_fault("set the owner of", temporary, code);
   }
-  if (!write_all(handle.get(), text) || ::fsync(handle.get()) != 0 ||
+  if (::fchmod(handle.get(), mode_of(path)) != 0 || !write_all(handle.get(), text) ||
+      ::fsync(handle.get()) != 0 ||
       ::rename(temporary.c_str(), path.c_str()) != 0) {
     const int code = errno;
     ::unlink(temporary.c_str());

@@ -103,6 +103,29 @@ TEST_CASE("errors of a password file name file and line and no secret", "[auth]"
   CHECK(password_file::parse("", "f"));
 }
 
+TEST_CASE("a broker that is not root reads what its administrator writes", "[auth]") {
+  const temporary_folder folder;
+  const auto mode_of = [](const std::string& path) {
+    struct stat about {};
+    REQUIRE(::stat(path.c_str(), &about) == 0);
+    return about.st_mode & 0777;
+  };
+  const std::string path = folder.write("passwd", mosquitto_file);
+  ::chmod(path.c_str(), 0640);
+  CHECK(set_user(path, "eve", "new", 1000) == "");
+  CHECK(mode_of(path) == 0640);
+  ::chmod(path.c_str(), 0600);
+  CHECK(set_user(path, "eve", "newer", 1000) == "");
+  CHECK(mode_of(path) == 0600);
+
+  const auto parent = path.substr(0, path.rfind('/'));
+  CHECK(set_user(parent + "/own", "eve", "new", 1000) == "");
+  CHECK(mode_of(parent + "/own") == 0600);
+  REQUIRE(::chmod(parent.c_str(), 02750) == 0);
+  CHECK(set_user(parent + "/shared", "eve", "new", 1000) == "");
+  CHECK(mode_of(parent + "/shared") == 0640);
+}
+
 TEST_CASE("users are set, changed and removed in place", "[auth]") {
   const temporary_folder folder;
   const std::string path = folder.write("passwd", "# kept\n" + std::string(mosquitto_file));
@@ -110,7 +133,7 @@ TEST_CASE("users are set, changed and removed in place", "[auth]") {
   CHECK(set_user(path, "alice", "changed", 1000) == "");
   struct stat about {};
   REQUIRE(::stat(path.c_str(), &about) == 0);
-  CHECK((about.st_mode & 0777) == 0600);
+  CHECK((about.st_mode & 0137) == 0);
   auto file = password_file::load(path);
   REQUIRE(file);
   CHECK(file.value->size() == 4);
