@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from failure import attacks, attacks_websocket
+from failure import attacks, attacks_tls, attacks_websocket
 from failure.raw import Attack
 from wire.node import wait_for
 
@@ -24,9 +24,21 @@ LEFT_BEHIND = 48 << 20
 MARGIN = 3.0
 
 
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    files = {"certificate": str(folder / "cert.pem"), "key": str(folder / "key.pem")}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", files["key"], "-out", files["certificate"]],
+                   check=True, capture_output=True)
+    return files
+
+
 @pytest.fixture
-def node(start_node):
-    return start_node(["tcp", "ws"], log={"level": "warning"},
+def node(start_node, tls):
+    return start_node(["tcp", "ws", {"name": "tls", "transport": "tls", "tls": tls}],
+                      log={"level": "warning"},
                       limits={"connect_timeout": f"{CONNECT_TIMEOUT}s", "max_packet_size": "64KiB"})
 
 
@@ -144,3 +156,12 @@ def test_half_open_websocket(node, witness):
     count, connecting, took = Attack(attacks.half_open, node.addresses["ws"], 1000).result()
     assert count == 1000
     assert took < connecting + CONNECT_TIMEOUT + MARGIN
+
+
+def test_broken_handshakes(node, witness):
+    assert Attack(attacks_tls.broken_handshakes, node.addresses["tls"], SEED, 500).result() > 500, SEED
+
+
+def test_unfinished_handshakes(node, witness):
+    took = Attack(attacks_tls.unfinished_handshakes, node.addresses["tls"], 300).result()
+    assert CONNECT_TIMEOUT - 0.1 < took < CONNECT_TIMEOUT + MARGIN
