@@ -403,6 +403,14 @@ void connection::on_drained() {
 }
 
 void connection::on_closed(std::string_view why) {
+  if (state_ == state::handshake) {
+    loop_.context().count(counter::connections_refused_handshake);
+    observe::log_limited(observe::log_module::net, observe::log_level::info,
+                         "A handshake of TLS or WebSocket failed",
+                         {{"listener", settings_->name},
+                          {"address", transport_->peer().address},
+                          {"reason", why}});
+  }
   if (state_ == state::opening) {
     // A session may hold this port by now and is not known here: it stays until
     // the session answers, and is told then.
