@@ -1,12 +1,16 @@
 """A well-behaved client in a process of its own: publishes to itself with QoS 1,
 again and again, and measures each way there and back.
 
-    python3 witness.py HOST PORT    # until standard input ends; then one line of JSON
+    python3 witness.py HOST PORT PID    # until standard input ends; then one line of JSON
 
 It shares nothing with the test, not even an interpreter, so that what it
-measures is the broker and not the test."""
+measures is the broker and not the test. Other tests may run on the machine at
+the same time: the time in which a thread of the broker (PID) or the witness was
+ready to run and had no processor is the scheduler's, and is told apart."""
 
 import json
+import os
+import pathlib
 import select
 import socket
 import struct
@@ -68,18 +72,41 @@ class Witness:
         return time.monotonic() - begin
 
 
+class Delays:
+    """Seconds that threads of the broker and this one have waited for a processor."""
+
+    def __init__(self, pid):
+        tasks = [*pathlib.Path(f"/proc/{pid}/task").glob("*"), pathlib.Path("/proc/self")]
+        try:
+            self.files = [open(task / "schedstat", "rb", buffering=0) for task in tasks]
+        except OSError:
+            self.files = []  # a kernel that does not tell
+
+    def read(self):
+        if not self.files:
+            return [0.0, 0.0]
+        return [int(os.pread(file.fileno(), 64, 0).split()[1]) / 1e9 for file in self.files]
+
+
 def main():
     witness = Witness(sys.argv[1], int(sys.argv[2]))
+    delays = Delays(sys.argv[3])
     print("ready", flush=True)
-    times = []
+    times, waits = [], []
     try:
         while not select.select([sys.stdin], [], [], PAUSE)[0]:
-            times.append(witness.round_trip(len(times)))
+            before = delays.read()
+            took = witness.round_trip(len(times))
+            waited = [b - a for a, b in zip(before, delays.read())]
+            # Threads wait side by side: the longest of the broker's, and the witness's own.
+            waits.append(max(waited[:-1]) + waited[-1])
+            times.append(took)
     except (OSError, RuntimeError, AssertionError) as error:
         print(json.dumps({"failed": repr(error), "round_trips": len(times)}))
         return
+    served = max(max(0.0, took - waited) for took, waited in zip(times, waits))
     times.sort()
-    print(json.dumps({"round_trips": len(times), "worst": times[-1],
+    print(json.dumps({"round_trips": len(times), "served": served, "worst": times[-1],
                       "median": times[len(times) // 2],
                       "p99": times[len(times) * 99 // 100]}))
 
