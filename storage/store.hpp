@@ -103,7 +103,8 @@ class transaction {
   /// Owed to a durable session; the k-th call in a transaction gets the order
   /// number commit_result::first_order + k.
   void owe(session_id to, const owed_entry& entry);
-  void put_retained(shard_id shard, const mqtt::message& message);
+  /// A new topic is left out, and counted, when `limit` (0: none) are retained already.
+  void put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit = 0);
   void erase_retained(shard_id shard, std::string_view topic);
   /// QoS 2 from a client: received, not yet released.
   void put_received(session_id from, mqtt::packet_id id);
@@ -179,6 +180,7 @@ class store {
   // --- figures, any thread ---
   struct figures {
     std::uint64_t retained = 0;       // messages
+    std::uint64_t retained_refused = 0;  // over the limit, since the start
     std::uint64_t bodies = 0;         // estimate
     std::uint64_t backlog_bytes = 0;  // given to commit(), not yet written
     std::uint64_t commits = 0;        // transactions

@@ -207,6 +207,7 @@ store::figures rocks_store::engine::current() const {
   figures out;
   out.retained = writer_.retained();
   out.backlog_bytes = commits_.backlog();
+  out.retained_refused = writer_.retained_refused();
   out.commits = commits_done_.load(std::memory_order_relaxed);
   out.groups = groups_done_.load(std::memory_order_relaxed);
   out.writable = writable_.load(std::memory_order_relaxed);

@@ -168,7 +168,13 @@ void store_writer::put_retained(const write_operation& op, std::string_view topi
                                 std::string_view value) {
   std::string key(keys::shard(op.shard).view());
   key.append(topic);
-  if (!retained_exists(key)) ++retained_after_;
+  if (!retained_exists(key)) {
+    if (op.number != 0 && retained_after_ >= op.number) {
+      retained_refused_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    ++retained_after_;
+  }
   put(family::retained, key, value);
   retained_in_batch_.insert_or_assign(std::move(key), true);
 }

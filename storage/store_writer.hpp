@@ -58,6 +58,9 @@ class store_writer {
   const high_water_marks& marks() const noexcept { return marks_; }
   /// Every owed entry up to here is visible to a reader that starts now.
   order_no last_order() const noexcept { return last_order_.load(std::memory_order_acquire); }
+  std::uint64_t retained_refused() const noexcept {
+    return retained_refused_.load(std::memory_order_relaxed);
+  }
   std::uint64_t retained() const noexcept { return retained_.load(std::memory_order_relaxed); }
 
  private:
@@ -96,6 +99,7 @@ class store_writer {
 
   std::atomic<order_no> last_order_{0};
   std::atomic<std::uint64_t> retained_{0};
+  std::atomic<std::uint64_t> retained_refused_{0};
 };
 
 }  // namespace troupe::storage

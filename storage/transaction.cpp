@@ -57,8 +57,10 @@ void transaction::owe(session_id to, const owed_entry& entry) {
   operation.sole = entry.sole;
 }
 
-void transaction::put_retained(shard_id shard, const mqtt::message& message) {
-  add(*content_, write_kind::put_retained, message.topic(), encoded(message)).shard = number(shard);
+void transaction::put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit) {
+  auto& operation = add(*content_, write_kind::put_retained, message.topic(), encoded(message));
+  operation.shard = number(shard);
+  operation.number = limit;
 }
 
 void transaction::erase_retained(shard_id shard, std::string_view topic) {

@@ -38,7 +38,7 @@ struct write_operation {
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
   session_id session;
-  std::uint64_t number = 0;  // order number, packet id, or wall milliseconds (expire_retained)
+  std::uint64_t number = 0;  // order number, packet id, wall milliseconds (expire_retained), limit (put_retained)
   std::uint64_t offset = 0;  // of the body
 };
 

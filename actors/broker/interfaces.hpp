@@ -21,6 +21,7 @@ TROUPE_LOCAL_MESSAGE(client_gone)
 TROUPE_LOCAL_MESSAGE(deferred)
 TROUPE_LOCAL_MESSAGE(kick)
 TROUPE_LOCAL_MESSAGE(wake_session)
+TROUPE_LOCAL_MESSAGE(trim_queue)
 TROUPE_LOCAL_MESSAGE(shut_down)
 TROUPE_LOCAL_MESSAGE(open_session)
 TROUPE_LOCAL_MESSAGE(session_ended)
@@ -67,7 +68,8 @@ using session_actor = subscriber_actor::extend<
     // From the store.
     caf::reacts_to<deferred>,
     // From its shard: end the connection or the session; stop; never come back.
-    caf::reacts_to<kick>, caf::reacts_to<wake_session>, caf::reacts_to<shut_down>, caf::reacts_to<forget>>;
+    caf::reacts_to<kick>, caf::reacts_to<wake_session>, caf::reacts_to<trim_queue>,
+    caf::reacts_to<shut_down>, caf::reacts_to<forget>>;
 
 /// The directory of client ids of one shard; supervises its sessions.
 using session_shard_actor = caf::typed_actor<
@@ -75,6 +77,8 @@ using session_shard_actor = caf::typed_actor<
     caf::reacts_to<open_session>,
     // From its sessions.
     caf::reacts_to<session_ended>, caf::reacts_to<session_resting>, caf::reacts_to<reopen>,
+    // From topic shards.
+    caf::reacts_to<trim_queue>,
     // From the store and from the node.
     caf::reacts_to<deferred>, caf::reacts_to<wake_session>, caf::reacts_to<shut_down>>;
 

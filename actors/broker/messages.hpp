@@ -151,6 +151,11 @@ struct kick {
 };
 /// A woken session has something to do without a client: a will, an expiry.
 struct wake_session {};
+/// To the shard of a session and from there to the session: its queue is over
+/// its limit, the oldest messages are to be dropped.
+struct trim_queue {
+  subscriber_ptr whose;
+};
 /// The node stops: say goodbye, record what is under way.
 struct shut_down {};
 

@@ -61,7 +61,10 @@ void session::receive(caf::mailbox_element& m) {
   } else if (auto* d = runtime::mutable_payload<deliver>(m)) {
     on_deliver(d->messages);
   } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
-    for (auto [token, reason] : outcome->outcomes) inbound_.completed(token, reason, *this);
+    if (phase_ == phase::ending && outcome->outcomes.front().first == hand_over_token)
+      handed_on(outcome->outcomes.size());
+    else
+      for (auto [token, reason] : outcome->outcomes) inbound_.completed(token, reason, *this);
   } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
     work->run();
   } else if (auto* drained = runtime::mutable_payload<client_drained>(m)) {
@@ -76,6 +79,9 @@ void session::receive(caf::mailbox_element& m) {
     on_kick(*order);
   } else if (runtime::mutable_payload<wake_session>(m) != nullptr) {
     if (phase_ == phase::loading) load();
+  } else if (runtime::mutable_payload<trim_queue>(m) != nullptr) {
+    if (phase_ == phase::loading) load();
+    trim();
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
     on_shut_down();
   } else if (runtime::mutable_payload<forget>(m) != nullptr) {
@@ -90,26 +96,19 @@ void session::receive(caf::mailbox_element& m) {
 // --- connections ---------------------------------------------------------------
 
 void session::on_attach(const connect_order_ptr& order) {
-  if (phase_ == phase::ending || phase_ == phase::resting) {
+  if (phase_ == phase::resting || (phase_ == phase::ending && end_told_)) {
     tell(shard_, reopen{order});
     return;
   }
   if (order->sequence < sequence_) return refuse(*order, mqtt::reason_code::session_taken_over);
   sequence_ = order->sequence;
-  if (phase_ == phase::loading) {
-    for (auto& earlier : waiting_) refuse(*earlier, mqtt::reason_code::session_taken_over);
-    waiting_.assign(1, order);
-    load();
-    return;
-  }
-  if (connected_) {
-    take_over();
-    // [MQTT-3.1.2-23]: it ended with its connection, the new one finds nothing.
-    if (expiry_ == 0) {
-      end();
-      tell(shard_, reopen{order});
-      return;
-    }
+  if (phase_ != phase::active) return wait(order);
+  if (connected_) take_over();
+  // [MQTT-3.1.2-23]: over with its connection, or since a time at which nobody
+  // looked; the new one finds nothing.
+  if (now() >= expires_at()) {
+    wait(order);
+    return end();
   }
   auto& loop = context_.loops.loop(order->loop);
   if (&loop != home()) {
@@ -122,6 +121,12 @@ void session::on_attach(const connect_order_ptr& order) {
   begin(order);
 }
 
+void session::wait(const connect_order_ptr& order) {
+  for (auto& earlier : waiting_) refuse(*earlier, mqtt::reason_code::session_taken_over);
+  waiting_.assign(1, order);
+  if (phase_ == phase::loading) load();
+}
+
 void session::take_over() {
   context_.count(counter::sessions_taken_over);
   disconnect(mqtt::reason_code::session_taken_over, "Another connection took over");
@@ -129,6 +134,7 @@ void session::take_over() {
   if (will_ && will_->delay == 0) publish_will();
   will_.reset();
   go_offline();
+  disconnected_at_ = now();
 }
 
 void session::begin(const connect_order_ptr& order) {
@@ -242,126 +248,6 @@ void session::go_offline() {
   context_.count(counter::clients_disconnected);
 }
 
-// --- the end, and sleep ---------------------------------------------------------
-
-void session::on_kick(const kick& order) {
-  if (phase_ == phase::ending || phase_ == phase::resting) return;
-  if (!order.send_will) will_.reset();
-  const bool was_connected = connected_;
-  disconnect(order.reason, mqtt::to_string(order.reason));
-  if (was_connected) {
-    if (context_.client_event)
-      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
-    go_offline();
-  }
-  if (order.end_session || expiry_ == 0) {
-    context_.count(counter::sessions_discarded);
-    for (auto& waiting : waiting_) tell(shard_, reopen{waiting});
-    waiting_.clear();
-    return end();
-  }
-  if (!was_connected) return;
-  disconnected_at_ = now();
-  if (will_ && will_->delay == 0) publish_will();
-  writes().put_session(record(disconnected_at_));
-  plan_offline_timer();
-}
-
-void session::on_shut_down() {
-  if (phase_ == phase::ending || phase_ == phase::resting) return;
-  const auto recorded = outbound_.unrecorded();
-  const bool was_connected = connected_;
-  on_kick({mqtt::reason_code::server_shutting_down, false, true});
-  cancel_timer();
-  if (phase_ == phase::ending) return;
-  for (const auto& x : recorded) writes().put_outgoing(who_->id(), {x.id, x.order, x.released});
-  if (was_connected) writes().put_session(record(now()));
-}
-
-void session::end() {
-  cancel_timer();
-  phase_ = phase::ending;
-  who_->end();
-  if (clean_goodbye_) will_.reset();
-  publish_will();
-  outbound_.abandon(*this);
-  drop_routes();
-  if (stored_) {
-    writes().erase_session(who_->id(), client_id_);
-    context_.durable_sessions.fetch_sub(1);
-  }
-  who_->actor(nullptr);
-  tell(shard_, session_ended{who_->id(), client_id_, strong(*this)});
-}
-
-void session::rest() {
-  for (const auto& x : outbound_.unrecorded())
-    writes().put_outgoing(who_->id(), {x.id, x.order, false});
-  flush();  // before whoever wakes it can read
-  cancel_timer();
-  phase_ = phase::resting;
-  session_resting message{strong(*this), {}, record(disconnected_at_)};
-  for (const auto& [filter, terms] : subscriptions_)
-    message.subscriptions.push_back({filter, terms.options, terms.subscription_id});
-  who_->actor(nullptr);
-  context_.count(counter::sessions_passivated);
-  tell(shard_, std::move(message));
-}
-
-std::int64_t session::expires_at() const {
-  if (expiry_ == never || disconnected_at_ == 0) return INT64_MAX;
-  return disconnected_at_ + std::int64_t{expiry_} * 1000;
-}
-
-void session::plan_offline_timer() {
-  auto at = disconnected_at_ + limits_->passivation_delay_ms;
-  // A session that owes a will stays awake until the will is sent.
-  if (will_) at = disconnected_at_ + std::int64_t{will_->delay} * 1000;
-  at = std::max(std::min(at, expires_at()), now() + 100);
-  auto& loop = *runtime::run_loop::current();
-  loop.timers().schedule(*this, loop.now() + (at - now()));
-}
-
-void session::on_timer() {
-  later([this] { offline_timer_fired(); });
-}
-
-void session::offline_timer_fired() {
-  if (phase_ != phase::active || connected_) return;
-  const auto time = now();
-  if (time >= expires_at()) {
-    context_.count(counter::sessions_expired);
-    return end();
-  }
-  if (will_ && time >= disconnected_at_ + std::int64_t{will_->delay} * 1000) {
-    publish_will();
-    writes().put_session(record(disconnected_at_));
-  }
-  const bool idle = commits_under_way_ == 0 && inbound_.pending() == 0 && outbound_.settled();
-  const bool due = time >= disconnected_at_ + limits_->passivation_delay_ms;
-  if (!will_ && due && idle && !context_.stopping.load()) return rest();
-  plan_offline_timer();
-}
-
-void session::publish_will() {
-  if (!will_) return;
-  auto will = std::move(*will_);
-  will_.reset();
-  const auto authorizer = context_.authorizer.get();
-  if (authorizer && !authorizer->may_publish(identity(), will.topic)) return;
-  context_.count(counter::wills_sent);
-  mqtt::message::fields f;
-  f.topic = will.topic;
-  f.payload = will.payload;
-  f.properties = will.properties;
-  f.level = will.level;
-  f.retain = will.retain;
-  f.received_at = now();
-  if (will.expiry) f.expires_at = f.received_at + std::int64_t{*will.expiry} * 1000;
-  f.publisher = who_->id().value;
-  item_for(*mqtt::message::make(f)).token = 0;
-}
-
 // --- waking ----------------------------------------------------------------------
 
 void session::load() {
@@ -385,6 +271,8 @@ void session::loaded(storage::session_contents contents) {
   std::vector<troupe::session::stored_exchange> exchanges;
   for (const auto& x : contents.outgoing) exchanges.push_back({x.id, x.order, x.released});
   outbound_.restore(std::move(exchanges));
+  if (end_when_loaded_) return end();
+  trim();
   if (waiting_.empty()) return plan_offline_timer();
   const auto order = waiting_.back();
   waiting_.clear();

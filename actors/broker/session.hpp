@@ -34,6 +34,7 @@ struct session_birth {
 ///
 ///     loading --contents read--> active <--attach / gone--> (offline)
 ///     active --expired, clean end, kicked--> ending --forget--> gone
+///         (ending: first hands to others what shared subscriptions left behind)
 ///     offline for a while, durable --> resting --forget--> asleep on disk
 ///
 /// The rules of the exchange stand in protocol/session; this class connects
@@ -85,23 +86,34 @@ class session final : public runtime::lean_actor,
 
   // session.cpp: life
   void on_attach(const connect_order_ptr& order);
+  void wait(const connect_order_ptr& order);
   void take_over();
   void begin(const connect_order_ptr& order);
   void send_connack();
   void on_gone(const client_gone& gone);
   void go_offline();
-  void on_kick(const kick& order);
-  void on_shut_down();
-  void end();
-  void rest();
-  void refuse(const connect_order& order, mqtt::reason_code reason);
-  void publish_will();
-  void plan_offline_timer();
-  void offline_timer_fired();
   void load();
   void loaded(storage::session_contents contents);
   storage::session_record record(std::int64_t disconnected_at) const;
+  void refuse(const connect_order& order, mqtt::reason_code reason);
+
+  // session_end.cpp
+  void on_kick(const kick& order);
+  void on_shut_down();
+  void end();
+  void hand_over();
+  void handed_page(storage::owed_page& page);
+  void handed_on(std::size_t count);
+  void finish_end();
+  void rest();
+  void publish_will();
+  void plan_offline_timer();
+  void offline_timer_fired();
   std::int64_t expires_at() const;
+
+  // session_trim.cpp
+  void trim();
+  void trim_page_read(const storage::owed_page& page);
 
   // session_client.cpp: packets
   void on_input(const std::shared_ptr<client_batch>& batch);
@@ -169,7 +181,7 @@ class session final : public runtime::lean_actor,
 
   device_port* device_ = nullptr;
   connect_order_ptr order_;  // of the connection at hand
-  std::vector<connect_order_ptr> waiting_;  // while loading
+  std::vector<connect_order_ptr> waiting_;  // while loading or handing over; one at most
   std::optional<mqtt::will> will_;
   std::string username_;
   std::uint64_t connection_ = 0;
@@ -186,8 +198,19 @@ class session final : public runtime::lean_actor,
   bool connected_ = false;    // counted as a connected client
   bool input_over_ = false;   // the connection was ended by a packet or by us
   bool replaying_ = false;
+  bool trimming_ = false;
+  bool end_when_loaded_ = false;
+  bool end_told_ = false;  // to the shard
   bool clean_goodbye_ = false;
   std::uint32_t commits_under_way_ = 0;
+
+  // At the end: what shared subscriptions left in the store goes to other members.
+  static constexpr std::uint64_t hand_over_token = 1ULL << 63;
+  std::vector<std::uint64_t> under_way_;  // orders of exchanges with this client
+  std::uint64_t handed_through_ = 0;
+  std::uint64_t trimmed_through_ = 0;
+  std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
+  std::size_t handing_over_ = 0;
 
   // Of the message at hand, see flush().
   std::optional<storage::transaction> writes_;

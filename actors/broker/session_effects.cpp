@@ -110,6 +110,7 @@ void session::erase_outgoing(mqtt::packet_id id) { writes().erase_outgoing(who_-
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
   writes().settle(who_->id(), place.order, {place.body_shard, place.body_offset}, place.sole);
   who_->settle(bytes);
+  if (trimming_) settled_meanwhile_.push_back(place.order);
 }
 
 void session::erase_received(mqtt::packet_id id) {

@@ -47,6 +47,8 @@ void session_shard::receive(caf::mailbox_element& m) {
     due_wills_.clear();
     count_next();
     arm();
+  } else if (auto* full = runtime::mutable_payload<trim_queue>(m)) {
+    trim(full->whose);
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
     if (scheduled()) home()->timers().cancel(*this);
     for (auto& [id, e] : sessions_) tell(e.awake, shut_down{});
@@ -92,7 +94,7 @@ void session_shard::open(const connect_order_ptr& order) {
   if (it == sessions_.end()) {
     it = sessions_.try_emplace(packet.client_id).first;
     const bool durable = packet.session_expiry != 0;
-    it->second.who = new subscriber(session_id(shard_, next_count_++), durable);
+    it->second.who = new subscriber(session_id(shard_, next_count_++), durable, false, packet.client_id);
     session_birth birth;
     birth.who = it->second.who;
     birth.client_id = packet.client_id;
@@ -128,11 +130,27 @@ void session_shard::discard(directory::iterator it) {
   if (it->second.awake) {
     // It answers with session_ended; the new one does not wait for that.
     tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, true, true});
+  } else if (in_shared_group(it->second)) {
+    // What it was owed goes to other members of its groups first.
+    wake_up(it->second, loop().index());
+    tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, true, true});
   } else {
     context_.count(counter::sessions_discarded);
     erase_sleeping(it->second);
   }
   sessions_.erase(it);
+}
+
+void session_shard::trim(const subscriber_ptr& whose) {
+  auto it = sessions_.find(whose->client_id());
+  if (it == sessions_.end() || it->second.who != whose) return;
+  if (!it->second.awake) wake_up(it->second, loop().index());
+  tell(it->second.awake, trim_queue{whose});
+}
+
+bool session_shard::in_shared_group(const entry& e) {
+  return std::any_of(e.subscriptions.begin(), e.subscriptions.end(),
+                     [](const auto& s) { return topics::is_shared_prefix(s.filter); });
 }
 
 // --- the end of sessions ----------------------------------------------------------
@@ -211,7 +229,7 @@ void session_shard::restore(storage::session_record record,
   const bool lost = record.disconnected_at == 0;
   if (lost) record.disconnected_at = now;
   entry e;
-  e.who = new subscriber(record.id, true, true);
+  e.who = new subscriber(record.id, true, true, record.client_id);
   uncounted_.push_back(e.who);
   for (const auto& s : subscriptions) {
     route_change change;
@@ -271,6 +289,11 @@ void session_shard::expire() {
     if (it == sessions_.end() || it->second.awake || it->second.who->id() != due.id) continue;
     const auto& r = it->second.record;
     if (r.disconnected_at + std::int64_t{r.expiry} * 1000 > now) continue;
+    if (in_shared_group(it->second)) {
+      wake_up(it->second, loop().index());
+      tell(it->second.awake, wake_session{});
+      continue;
+    }
     context_.count(counter::sessions_expired);
     erase_sleeping(it->second);
     sessions_.erase(it);

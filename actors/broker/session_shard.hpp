@@ -68,6 +68,8 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void wake_up(entry& e, unsigned loop);
   void discard(directory::iterator it);
   void erase_sleeping(entry& e);
+  void trim(const subscriber_ptr& whose);
+  static bool in_shared_group(const entry& e);
   void ended(const session_ended& message);
   void resting(session_resting& message);
   void failed(const caf::down_msg& down);

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
+#include <utility>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -19,10 +21,11 @@ namespace troupe::broker {
 class subscriber : public boost::intrusive_ref_counter<subscriber> {
  public:
   /// `restored`: earlier lives of the node may have left entries, see found().
-  subscriber(session_id id, bool durable, bool restored = false)
-      : id_(id), durable_(durable), counted_(!restored) {}
+  subscriber(session_id id, bool durable, bool restored = false, std::string client_id = {})
+      : id_(id), client_id_(std::move(client_id)), durable_(durable), counted_(!restored) {}
 
   session_id id() const noexcept { return id_; }
+  const std::string& client_id() const noexcept { return client_id_; }
   /// Its session outlives its connection, so what it is owed is stored.
   bool durable() const noexcept { return durable_.load(std::memory_order_relaxed); }
   void durable(bool value) noexcept { durable_.store(value, std::memory_order_relaxed); }
@@ -54,6 +57,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     if (!counted_.exchange(true, std::memory_order_relaxed)) owe(count, bytes);
   }
   bool counted() const noexcept { return counted_.load(std::memory_order_relaxed); }
+  /// True for one caller until trimmed().
+  bool ask_trim() noexcept {
+    return !trim_asked_.load(std::memory_order_relaxed) && !trim_asked_.exchange(true);
+  }
+  void trimmed() noexcept { trim_asked_.store(false); }
   std::uint64_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
   std::uint64_t owed_bytes() const noexcept { return owed_bytes_.load(std::memory_order_relaxed); }
 
@@ -69,10 +77,12 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
 
  private:
   const session_id id_;
+  const std::string client_id_;
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
   std::atomic<bool> ended_{false};
   std::atomic<bool> counted_;
+  std::atomic<bool> trim_asked_{false};
   std::atomic<std::uint64_t> owed_{0};
   std::atomic<std::uint64_t> owed_bytes_{0};
   mutable std::mutex mutex_;

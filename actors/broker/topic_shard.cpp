@@ -58,13 +58,11 @@ void topic_shard::publish_one(publish_item& item, session_id from, storage::tran
                               commitment& pending, std::vector<parcel>& now) {
   const auto& message = *item.body;
   if (item.received != 0) writes.put_received(from, item.received);
-  if (message.retain() && !item.directed && !item.declined && !keep_retained(message, writes)) {
-    receivers_.clear();
-    return;
-  }
+  if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
   find_receivers(item);
   if (receivers_.empty()) {
-    context_.count(counter::messages_dropped_no_subscribers);
+    // What the node tells of itself is no loss.
+    if (from != session_id{}) context_.count(counter::messages_dropped_no_subscribers);
     return;
   }
   const auto kept = owe(item, writes, pending);
@@ -100,17 +98,14 @@ void topic_shard::find_receivers(publish_item& item) {
   }
 }
 
-bool topic_shard::keep_retained(const mqtt::message& message, storage::transaction& writes) {
+void topic_shard::keep_retained(const mqtt::message& message, storage::transaction& writes) {
   if (message.payload().empty()) {
     writes.erase_retained(shard_, message.topic());
     context_.count(counter::retained_cleared);
-    return true;
+    return;
   }
-  const auto limit = context_.limits.get()->max_retained_messages;
-  if (limit != 0 && context_.store.current().retained >= limit) return true;
-  writes.put_retained(shard_, message);
+  writes.put_retained(shard_, message, context_.limits.get()->max_retained_messages);
   context_.count(counter::retained_set);
-  return true;
 }
 
 std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& writes,
@@ -120,10 +115,12 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
   const auto limits = context_.limits.get();
   for (auto& r : receivers_) {
     if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
-    if (limits->full_queue == troupe::session::queue_policy::drop_newest &&
-        !r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
-      context_.count(counter::messages_dropped_queue_full);
-      continue;
+    if (!r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
+      if (limits->full_queue == troupe::session::queue_policy::drop_newest) {
+        context_.count(counter::messages_dropped_queue_full);
+        continue;
+      }
+      if (r.who->ask_trim()) overfull_.push_back(r.who);
     }
     owed.push_back(&r);
   }
@@ -168,6 +165,8 @@ void topic_shard::committed(const commit_done& done) {
       for (auto& d : p.messages) p.to->settle(d.body->footprint());
     for (auto& [token, reason] : commitment.outcomes) reason = mqtt::reason_code::quota_exceeded;
   }
+  for (auto& who : std::exchange(overfull_, {}))
+    tell(context_.session_shard(who->client_id()), trim_queue{who});
   if (!commitment.outcomes.empty())
     tell(commitment.batch->answer_to, publish_outcome{std::move(commitment.outcomes)});
 }

@@ -47,7 +47,7 @@ class topic_shard final : public runtime::lean_actor {
   void publish_one(publish_item& item, session_id from, storage::transaction& writes,
                    commitment& pending, std::vector<parcel>& now);
   void find_receivers(publish_item& item);
-  bool keep_retained(const mqtt::message& message, storage::transaction& writes);
+  void keep_retained(const mqtt::message& message, storage::transaction& writes);
   std::uint32_t owe(const publish_item& item, storage::transaction& writes, commitment& pending);
   void committed(const commit_done& done);
   void hand_out(std::vector<parcel>& parcels);
@@ -59,6 +59,8 @@ class topic_shard final : public runtime::lean_actor {
   std::unordered_map<std::uint64_t, commitment> commitments_;
   std::uint64_t next_commitment_ = 1;
   std::uint64_t next_offset_;
+  /// Queues that went over their limit, to be trimmed when the commit is done.
+  std::vector<subscriber_ptr> overfull_;
   shard_id shard_;
 };
 

@@ -103,6 +103,7 @@ observe::snapshot node::own_figures() {
   s.subscriptions = context.subscriptions.load();
   s.subscriptions_shared = context.shared_subscriptions.load();
   s.retained = stored.retained;
+  s.retained_refused = stored.retained_refused;
   s.log_bodies = stored.bodies;
   s.store = {stored.commits, stored.groups, stored.backlog_bytes, stored.writable};
   for (const auto& l : parts_.listeners)

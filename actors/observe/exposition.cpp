@@ -93,6 +93,8 @@ void add_node(families& out, const snapshot& now) {
             now.subscriptions);
   out.gauge("troupe_subscriptions_shared_count", "Shared subscriptions.", now.subscriptions_shared);
   out.gauge("troupe_retained_count", "Retained messages.", now.retained);
+  out.counter("troupe_retained_refused_total", "Messages not retained because of the limit.",
+              now.retained_refused);
   out.gauge("troupe_log_bodies_count", "Message bodies kept for durable sessions.", now.log_bodies);
   out.gauge("troupe_owed_backlog_bytes", "Bytes of the messages that durable sessions are owed.",
             now.owed_backlog_bytes);

@@ -59,6 +59,7 @@ struct snapshot {
   std::uint64_t subscriptions = 0;
   std::uint64_t subscriptions_shared = 0;
   std::uint64_t retained = 0;            // messages
+  std::uint64_t retained_refused = 0;    // over the limit, since the start
   std::uint64_t log_bodies = 0;          // message bodies kept for durable sessions
   std::uint64_t queued_messages = 0;     // owed to durable sessions, waiting or in flight
   std::uint64_t owed_backlog_bytes = 0;  // their bytes, a body once for each receiver

@@ -366,17 +366,45 @@ void outbound_flow::disconnected() {
   if (durable_) enter_stored_mode();
 }
 
-void outbound_flow::abandon(session_effects& fx) {
+std::vector<std::uint64_t> outbound_flow::abandon(session_effects& fx) {
+  std::vector<std::uint64_t> under_way;
+  for (const auto& x : restored_) under_way.push_back(x.order);
   for (auto& x : inflight_) {
+    if (x.message.stored && (x.transmitted || x.at != stage::recording))
+      under_way.push_back(x.message.stored.order);
     const bool retry = x.at == stage::sent && x.message.level == mqtt::qos::at_least_once;
-    if (retry && x.message.share) fx.redispatch(x.message);
+    if (retry && x.message.share && !x.message.stored) fx.redispatch(x.message);
   }
   for (auto& message : queue_)
-    if (message.share) fx.redispatch(message);
+    if (message.share && !message.stored) fx.redispatch(message);
   inflight_.clear();
   queue_.clear();
+  restored_.clear();
   queued_bytes_ = 0;
   inflight_count_ = outstanding_ = 0;
+  return under_way;
+}
+
+bool outbound_flow::drop_stored(const delivery& message, session_effects& fx) {
+  const auto order = message.stored.order;
+  const bool begun =
+      std::any_of(restored_.begin(), restored_.end(),
+                  [order](const stored_exchange& x) { return x.order == order; }) ||
+      std::any_of(inflight_.begin(), inflight_.end(),
+                  [order](const exchange& x) { return x.message.stored.order == order; }) ||
+      std::find(settled_.begin(), settled_.end(), order) != settled_.end();
+  if (begun) return false;
+  fifo<delivery> kept;
+  for (auto& m : queue_) {
+    if (m.stored.order == order)
+      queued_bytes_ -= bytes_of(m);
+    else
+      kept.push_back(std::move(m));
+  }
+  queue_ = std::move(kept);
+  fx.dropped(*message.body, drop_reason::queue_full);
+  settle(message, fx);
+  return true;
 }
 
 void outbound_flow::restore(std::vector<stored_exchange> exchanges) {

@@ -57,9 +57,13 @@ class outbound_flow {
   void connected(const client_terms& terms, std::int64_t now, session_effects& fx);
   /// The connection is gone.
   void disconnected();
-  /// The session ends: shared messages that were not delivered go to other members, except QoS 2
-  /// messages in flight [MQTT-4.8.2-5].
-  void abandon(session_effects& fx);
+  /// The session ends: shared messages in memory that were not delivered go to other members,
+  /// except QoS 2 messages in flight [MQTT-4.8.2-5]. Stored ones are left to the caller.
+  /// Answers the orders of stored messages whose exchange with this client was begun.
+  std::vector<std::uint64_t> abandon(session_effects& fx);
+  /// Drops a stored message because the queue is over its limit; one that is
+  /// on its way to the client stays. Answers whether it was dropped.
+  bool drop_stored(const delivery& message, session_effects& fx);
 
   void puback(mqtt::packet_id id, std::int64_t now, session_effects& fx);
   void pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::int64_t now, session_effects& fx);

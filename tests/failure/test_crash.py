@@ -144,7 +144,8 @@ def test_nothing_acknowledged_is_lost(node):
         node.kill()
         greeted.clear()
         node.start()
-        # is_connected() may still tell of the life before.
+        # is_connected() may still tell of the life before. (A kill before the CONNACK would
+        # make paho send a QoS 2 message anew whose PUBREL it had sent already.)
         assert wait_for(lambda: len(set(greeted)) == 2, 10), f"only {greeted} came back"
     assert wait_for(lambda: not history.unsettled(), 30), f"{history.unsettled()} never acknowledged"
     for qos in (1, 2):

@@ -1,0 +1,189 @@
+// The end of a session, and its sleep.
+
+#include <algorithm>
+
+#include "actors/broker/session.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "protocol/topics/names.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+namespace {
+
+constexpr std::uint32_t never = 0xFFFF'FFFF;
+constexpr std::uint32_t hand_over_page = 256;
+constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
+
+}  // namespace
+
+void session::on_kick(const kick& order) {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (!order.send_will) will_.reset();
+  if (phase_ == phase::loading && order.end_session) {
+    // What is under way must be known before it is handed to others.
+    end_when_loaded_ = true;
+    return load();
+  }
+  const bool was_connected = connected_;
+  disconnect(order.reason, mqtt::to_string(order.reason));
+  if (was_connected) {
+    if (context_.client_event)
+      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
+    go_offline();
+  }
+  if (order.end_session || expiry_ == 0) {
+    context_.count(counter::sessions_discarded);
+    return end();
+  }
+  if (!was_connected) return;
+  disconnected_at_ = now();
+  if (will_ && will_->delay == 0) publish_will();
+  writes().put_session(record(disconnected_at_));
+  plan_offline_timer();
+}
+
+void session::on_shut_down() {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  const auto recorded = outbound_.unrecorded();
+  const bool was_connected = connected_;
+  on_kick({mqtt::reason_code::server_shutting_down, false, true});
+  cancel_timer();
+  if (phase_ == phase::ending) return;
+  for (const auto& x : recorded) writes().put_outgoing(who_->id(), {x.id, x.order, x.released});
+  if (was_connected) writes().put_session(record(now()));
+}
+
+void session::end() {
+  cancel_timer();
+  phase_ = phase::ending;
+  who_->end();
+  if (clean_goodbye_) will_.reset();
+  publish_will();
+  under_way_ = outbound_.abandon(*this);
+  const bool shared = std::any_of(subscriptions_.begin(), subscriptions_.end(), [](const auto& s) {
+    return topics::is_shared_prefix(s.first);
+  });
+  drop_routes();
+  who_->actor(nullptr);
+  if (stored_ && shared && !context_.stopping.load()) return hand_over();
+  finish_end();
+}
+
+void session::hand_over() {
+  flush();
+  context_.store.read_owed(
+      who_->id(), handed_through_, hand_over_page, hand_over_bytes,
+      [self = strong(*this), this](storage::owed_page page) {
+        auto kept = std::make_shared<storage::owed_page>(std::move(page));
+        tell(self, deferred{[this, kept] { handed_page(*kept); }});
+      });
+}
+
+void session::handed_page(storage::owed_page& page) {
+  for (auto& m : page.messages) {
+    handed_through_ = m.order;
+    if (m.entry.share.empty()) continue;
+    // [MQTT-4.8.2-5]: QoS 2 that was begun with this client is for nobody else.
+    if (m.entry.level == mqtt::qos::exactly_once &&
+        std::find(under_way_.begin(), under_way_.end(), m.order) != under_way_.end())
+      continue;
+    troupe::session::delivery d;
+    d.body = m.body;
+    d.share = std::make_shared<const std::string>(std::move(m.entry.share));
+    redispatch(d);
+    batches_.back().second->items.back().token = hand_over_token;
+    ++handing_over_;
+  }
+  if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
+  if (page.messages.empty() || page.failed) return finish_end();
+  hand_over();
+}
+
+void session::handed_on(std::size_t count) {
+  handing_over_ -= std::min(handing_over_, count);
+  if (handing_over_ == 0) hand_over();
+}
+
+void session::finish_end() {
+  if (stored_) {
+    writes().erase_session(who_->id(), client_id_);
+    context_.durable_sessions.fetch_sub(1);
+  }
+  end_told_ = true;
+  tell(shard_, session_ended{who_->id(), client_id_, strong(*this)});
+  for (auto& waiting : waiting_) tell(shard_, reopen{waiting});
+  waiting_.clear();
+}
+
+void session::rest() {
+  for (const auto& x : outbound_.unrecorded())
+    writes().put_outgoing(who_->id(), {x.id, x.order, false});
+  flush();  // before whoever wakes it can read
+  cancel_timer();
+  phase_ = phase::resting;
+  session_resting message{strong(*this), {}, record(disconnected_at_)};
+  for (const auto& [filter, terms] : subscriptions_)
+    message.subscriptions.push_back({filter, terms.options, terms.subscription_id});
+  who_->actor(nullptr);
+  context_.count(counter::sessions_passivated);
+  tell(shard_, std::move(message));
+}
+
+std::int64_t session::expires_at() const {
+  if (connected_ || expiry_ == never || disconnected_at_ == 0) return INT64_MAX;
+  return disconnected_at_ + std::int64_t{expiry_} * 1000;
+}
+
+void session::plan_offline_timer() {
+  auto at = disconnected_at_ + limits_->passivation_delay_ms;
+  // A session that owes a will stays awake until the will is sent.
+  if (will_) at = disconnected_at_ + std::int64_t{will_->delay} * 1000;
+  at = std::max(std::min(at, expires_at()), now() + 100);
+  auto& loop = *runtime::run_loop::current();
+  loop.timers().schedule(*this, loop.now() + (at - now()));
+}
+
+void session::on_timer() {
+  later([this] { offline_timer_fired(); });
+}
+
+void session::offline_timer_fired() {
+  if (phase_ != phase::active || connected_) return;
+  const auto time = now();
+  if (time >= expires_at()) {
+    context_.count(counter::sessions_expired);
+    return end();
+  }
+  if (will_ && time >= disconnected_at_ + std::int64_t{will_->delay} * 1000) {
+    publish_will();
+    writes().put_session(record(disconnected_at_));
+  }
+  const bool idle = commits_under_way_ == 0 && inbound_.pending() == 0 && outbound_.settled();
+  const bool due = time >= disconnected_at_ + limits_->passivation_delay_ms;
+  if (!will_ && due && idle && !context_.stopping.load()) return rest();
+  plan_offline_timer();
+}
+
+void session::publish_will() {
+  if (!will_) return;
+  auto will = std::move(*will_);
+  will_.reset();
+  const auto authorizer = context_.authorizer.get();
+  if (authorizer && !authorizer->may_publish(identity(), will.topic)) return;
+  context_.count(counter::wills_sent);
+  mqtt::message::fields f;
+  f.topic = will.topic;
+  f.payload = will.payload;
+  f.properties = will.properties;
+  f.level = will.level;
+  f.retain = will.retain;
+  f.received_at = now();
+  if (will.expiry) f.expires_at = f.received_at + std::int64_t{*will.expiry} * 1000;
+  f.publisher = who_->id().value;
+  item_for(*mqtt::message::make(f)).token = 0;
+}
+
+}  // namespace troupe::broker

@@ -1,0 +1,59 @@
+// The policy "drop the oldest" for a queue that stands in the store.
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/broker/session.hpp"
+#include "actors/broker/tell.hpp"
+
+namespace troupe::broker {
+
+namespace {
+
+constexpr std::uint32_t trim_page = 256;
+constexpr std::uint64_t trim_bytes = 1ULL << 20;
+
+}  // namespace
+
+void session::trim() {
+  if (trimming_ || phase_ != phase::active) return;
+  const bool wanted = limits_->full_queue == troupe::session::queue_policy::drop_oldest &&
+                      !who_->has_room(0, limits_->max_queued_messages + 1, limits_->max_queued_bytes);
+  if (!wanted) {
+    trimmed_through_ = 0;
+    return who_->trimmed();
+  }
+  trimming_ = true;
+  ++commits_under_way_;  // no sleep meanwhile
+  flush();
+  context_.store.read_owed(
+      who_->id(), trimmed_through_, trim_page, trim_bytes,
+      [self = strong(*this), this](storage::owed_page page) {
+        auto kept = std::make_shared<storage::owed_page>(std::move(page));
+        tell(self, deferred{[this, kept] { trim_page_read(*kept); }});
+      });
+}
+
+void session::trim_page_read(const storage::owed_page& page) {
+  trimming_ = false;
+  --commits_under_way_;
+  const auto settled = std::exchange(settled_meanwhile_, {});
+  if (phase_ != phase::active) return;
+  for (const auto& m : page.messages) {
+    if (who_->has_room(0, limits_->max_queued_messages + 1, limits_->max_queued_bytes)) break;
+    trimmed_through_ = m.order;
+    if (std::find(settled.begin(), settled.end(), m.order) != settled.end()) continue;
+    troupe::session::delivery d;
+    d.body = m.body;
+    d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+    outbound_.drop_stored(d, *this);
+  }
+  if (page.failed || page.messages.empty()) {
+    // All that is left is on its way to the client.
+    trimmed_through_ = 0;
+    return who_->trimmed();
+  }
+  trim();
+}
+
+}  // namespace troupe::broker
