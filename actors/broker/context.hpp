@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/broker/interfaces.hpp"
-#include "actors/broker/route.hpp"
+#include "actors/broker/routing/route.hpp"
 #include "actors/observe/counters.hpp"
 #include "protocol/auth/authorizer.hpp"
 #include "protocol/session/limits.hpp"

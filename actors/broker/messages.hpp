@@ -12,7 +12,7 @@
 #include <caf/actor_control_block.hpp>
 
 #include "actors/broker/credit.hpp"
-#include "actors/broker/route.hpp"
+#include "actors/broker/routing/route.hpp"
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/session/delivery.hpp"

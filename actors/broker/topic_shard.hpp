@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "actors/broker/context.hpp"
-#include "actors/broker/matcher.hpp"
+#include "actors/broker/routing/matcher.hpp"
 #include "actors/runtime/lean_actor.hpp"
 
 namespace troupe::broker {

@@ -1,6 +1,6 @@
 #include "actors/broker/wildcard_index.hpp"
 
-#include "actors/broker/route_changes.hpp"
+#include "actors/broker/routing/route_changes.hpp"
 #include "actors/broker/tell.hpp"
 
 namespace troupe::broker {

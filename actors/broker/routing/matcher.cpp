@@ -1,8 +1,8 @@
-#include "actors/broker/matcher.hpp"
+#include "actors/broker/routing/matcher.hpp"
 
 #include <algorithm>
 
-#include "actors/broker/route_changes.hpp"
+#include "actors/broker/routing/route_changes.hpp"
 
 namespace troupe::broker {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "actors/broker/messages.hpp"
-#include "actors/broker/route.hpp"
+#include "actors/broker/routing/route.hpp"
 #include "protocol/topics/seeded_hash.hpp"
 
 namespace troupe::broker {
