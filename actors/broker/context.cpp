@@ -15,11 +15,6 @@ broker_context::broker_context(caf::actor_system& sys, runtime::loop_coordinator
       counters(counts),
       devices(coordinator.loops()) {}
 
-void broker_context::count(observe::counter what, std::uint64_t n) {
-  const auto* loop = runtime::run_loop::current();
-  counters.block(loop == nullptr ? 0 : loop->index()).add(what, n);
-}
-
 shard_id broker_context::shard_of(std::string_view key) const {
   return cluster::shard_of(key, store.shards());
 }

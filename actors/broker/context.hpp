@@ -12,6 +12,7 @@
 #include "actors/broker/interfaces.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "actors/observe/counters.hpp"
+#include "actors/runtime/run_loop.hpp"
 #include "protocol/auth/authorizer.hpp"
 #include "protocol/session/limits.hpp"
 #include "storage/store.hpp"
@@ -21,7 +22,6 @@ class actor_system;
 }
 namespace troupe::runtime {
 class loop_coordinator;
-class run_loop;
 }  // namespace troupe::runtime
 
 namespace troupe::broker {
@@ -115,7 +115,10 @@ struct broker_context {
   std::atomic<bool> stopping{false};
 
   /// Counts on the block of the calling run loop.
-  void count(observe::counter what, std::uint64_t n = 1);
+  void count(observe::counter what, std::uint64_t n = 1) {
+    const auto* loop = runtime::run_loop::current();
+    counters.block(loop == nullptr ? 0 : loop->index()).add(what, n);
+  }
   const topic_shard_actor& topic_shard(std::string_view topic) const;
   const session_shard_actor& session_shard(std::string_view client_id) const;
   shard_id shard_of(std::string_view key) const;

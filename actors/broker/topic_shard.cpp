@@ -1,10 +1,18 @@
 #include "actors/broker/topic_shard.hpp"
 
+#include <algorithm>
+
 #include "actors/broker/tell.hpp"
 
 namespace troupe::broker {
 
 using observe::counter;
+
+namespace {
+
+constexpr std::size_t match_cache_limit = 8;
+
+}  // namespace
 
 topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
                          std::uint64_t next_offset)
@@ -91,11 +99,39 @@ void topic_shard::find_receivers(publish_item& item) {
                          receivers_))
       context_.count(counter::messages_redispatched);
   } else {
-    const auto before = matcher_.no_local();
-    matcher_.match(*item.body, receivers_);
-    if (const auto skipped = matcher_.no_local() - before; skipped != 0)
-      context_.count(counter::messages_dropped_no_local, skipped);
+    match(*item.body);
   }
+}
+
+void topic_shard::match(const mqtt::message& message) {
+  // A publisher sends to the same topic many times in a row.
+  auto& c = last_match_;
+  if (c.valid && c.version == matcher_.version() && c.level == message.level() &&
+      c.retain == message.retain() && c.publisher == message.publisher() &&
+      c.topic == message.topic()) {
+    receivers_ = c.receivers;
+    std::erase_if(receivers_, [](const receiver& r) { return r.who->ended(); });
+    return;
+  }
+  const auto version = matcher_.version();
+  const auto before = matcher_.no_local();
+  matcher_.match(message, receivers_);
+  const auto skipped = matcher_.no_local() - before;
+  if (skipped != 0) context_.count(counter::messages_dropped_no_local, skipped);
+  // Groups choose for each message; what many get is not worth a copy.
+  c.valid = skipped == 0 && receivers_.size() <= match_cache_limit &&
+            std::none_of(receivers_.begin(), receivers_.end(),
+                         [](const receiver& r) { return r.share != nullptr; });
+  if (!c.valid) {
+    c.receivers.clear();
+    return;
+  }
+  c.version = version;
+  c.level = message.level();
+  c.retain = message.retain();
+  c.publisher = message.publisher();
+  c.topic.assign(message.topic());
+  c.receivers = receivers_;
 }
 
 void topic_shard::keep_retained(const mqtt::message& message, storage::transaction& writes) {
@@ -110,6 +146,10 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
 
 std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& writes,
                                commitment& pending) {
+  const bool any = std::any_of(receivers_.begin(), receivers_.end(), [](const receiver& r) {
+    return r.level != mqtt::qos::at_most_once && r.who->durable();
+  });
+  if (!any) return 0;
   std::vector<receiver*> owed;
   const auto bytes = item.body->footprint();
   const auto limits = context_.limits.get();

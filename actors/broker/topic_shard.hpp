@@ -47,6 +47,7 @@ class topic_shard final : public runtime::lean_actor {
   void publish_one(publish_item& item, session_id from, storage::transaction& writes,
                    commitment& pending, std::vector<parcel>& now);
   void find_receivers(publish_item& item);
+  void match(const mqtt::message& message);
   void keep_retained(const mqtt::message& message, storage::transaction& writes);
   std::uint32_t owe(const publish_item& item, storage::transaction& writes, commitment& pending);
   void committed(const commit_done& done);
@@ -56,6 +57,16 @@ class topic_shard final : public runtime::lean_actor {
   broker_context& context_;
   matcher matcher_;
   std::vector<receiver> receivers_;  // of the message at hand
+  /// The receivers of the latest message, while nothing changes for it.
+  struct {
+    std::string topic;
+    std::vector<receiver> receivers;
+    std::uint64_t version = 0;
+    std::uint64_t publisher = 0;
+    mqtt::qos level{};
+    bool retain = false;
+    bool valid = false;
+  } last_match_;
   std::unordered_map<std::uint64_t, commitment> commitments_;
   std::uint64_t next_commitment_ = 1;
   std::uint64_t next_offset_;

@@ -20,6 +20,7 @@ receiver received_by(const subscription& s, const mqtt::message& message) {
 }  // namespace
 
 void matcher::apply(const route_change& change) {
+  ++exact_version_;
   const auto key = key_of(change);
   auto it = exact_.find(change.filter);
   const route* now = it == exact_.end() ? nullptr : it->second.find(key);
@@ -42,7 +43,7 @@ void matcher::visit_routes(std::string_view topic, Visit&& visit) {
     for (const auto& r : run) visit(r);
   };
   if (!exact_.empty()) {
-    if (auto it = exact_.find(std::string(topic)); it != exact_.end())
+    if (auto it = exact_.find(topic); it != exact_.end())
       it->second.for_each_run(each);
   }
   if (!wildcards_.empty()) wildcards_.match(topic, each);

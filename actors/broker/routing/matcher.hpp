@@ -30,6 +30,11 @@ class matcher {
 
   void apply(const route_change& change);
 
+  /// Changes whenever a match may come out differently (not with the state of
+  /// the receivers: shared groups choose anew each time).
+  std::uint64_t version() const noexcept {
+    return exact_version_ + context_.wildcards.version();
+  }
   /// Fills `out` with the receivers of the message, no session twice (except
   /// as member of shared groups). Sessions that ended and no-local ones are left out.
   void match(const mqtt::message& message, std::vector<receiver>& out);
@@ -57,9 +62,17 @@ class matcher {
   void merge(std::vector<receiver>& out);
 
   const broker_context& context_;
-  std::unordered_map<std::string, route_set> exact_;
+  struct topic_hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view topic) const noexcept {
+      return topics::seeded_hash(topic);
+    }
+  };
+
+  std::unordered_map<std::string, route_set, topic_hash, std::equal_to<>> exact_;
   wildcard_routes wildcards_;
   std::uint64_t wildcard_version_ = 0;
+  std::uint64_t exact_version_ = 0;
   std::uint64_t no_local_ = 0;
 };
 
