@@ -21,6 +21,7 @@ constexpr std::size_t max_io_events = 256;
 constexpr std::size_t max_resumes = 256;
 constexpr std::size_t resumes_between_checks = 16;
 constexpr std::uint64_t max_resume_ns = 1'000'000;
+constexpr std::uint64_t max_io_ns = 1'000'000;
 constexpr std::size_t max_outbox = 64;
 constexpr std::int64_t longest_sleep_ms = 60'000;
 
@@ -178,8 +179,14 @@ void run_loop::sleep() {
 
 std::size_t run_loop::poll_sockets() {
   std::size_t count = 0;
+  std::uint64_t started = 0;
   try {
-    while (count < max_io_events && io_->poll_one() != 0) ++count;
+    while (count < max_io_events && io_->poll_one() != 0) {
+      ++count;
+      const auto ns = read_ns();
+      if (started == 0) started = ns;
+      if (ns - started > max_io_ns) break;
+    }
   } catch (...) {
     ++count;
     report_failure("socket");

@@ -64,6 +64,7 @@ void poller::dispatch() {
   int count = ::epoll_wait(epoll_.native_handle(), batch_, batch_size, 0);
   if (count <= 0) return;
   batch_count_ = count;
+  handshakes_ = 0;
   for (int i = 0; i < batch_count_; ++i) {
     auto* handler = static_cast<ready_handler*>(batch_[i].data.ptr);
     if (handler == nullptr) continue;

@@ -43,6 +43,10 @@ class poller final : public boost::asio::execution_context::service {
   void forget_events(const ready_handler& handler) noexcept;
   void cancel_deferred(const ready_handler& handler) noexcept;
 
+  /// True for a few callers in each round of events; who is refused stays
+  /// watched and asks again when it is told that it is ready.
+  bool may_handshake() noexcept { return handshakes_++ < max_handshakes; }
+
   /// Output buffers go round here, so that a busy loop does not allocate one per
   /// message and an idle connection keeps none.
   [[nodiscard]] std::string take_buffer();
@@ -50,6 +54,7 @@ class poller final : public boost::asio::execution_context::service {
 
  private:
   static constexpr int batch_size = 32;
+  static constexpr unsigned max_handshakes = 2;
 
   void shutdown() override;
   void wait();
@@ -65,6 +70,7 @@ class poller final : public boost::asio::execution_context::service {
   bool waiting_ = false;
   bool timer_running_ = false;
   int batch_count_ = 0;
+  unsigned handshakes_ = 0;
   epoll_event batch_[batch_size];
   std::vector<ready_handler*> deferred_;
   std::vector<ready_handler*> running_;

@@ -184,6 +184,9 @@ void socket_transport::on_deadline() {
 // --- phases ----------------------------------------------------------------
 
 void socket_transport::step_handshake() {
+  // Public-key operations take a millisecond: others wait for the next round,
+  // or a flood of them would keep everybody else from being served.
+  if (costly_handshake() && !poller_.may_handshake()) return update_interest();
   read_wants_write_ = false;
   switch (handshake().result) {
     case outcome::moved:

@@ -48,6 +48,8 @@ class socket_transport : public transport, private ready_handler {
 
   /// One step of the handshake; `moved` when it is done.
   virtual transfer handshake() { return {outcome::moved}; }
+  /// Whether a step of it computes for long, so that they are spread over time.
+  virtual bool costly_handshake() const noexcept { return false; }
   /// Non-blocking. `failed` leaves the reason in failure().
   virtual transfer receive(std::span<char> buffer);
   virtual transfer send(std::string_view bytes);

@@ -18,6 +18,7 @@ class tls_transport final : public socket_transport {
 
  private:
   transfer handshake() override;
+  bool costly_handshake() const noexcept override { return true; }
   transfer receive(std::span<char> buffer) override;
   transfer send(std::string_view bytes) override;
   bool has_buffered_input() const noexcept override;

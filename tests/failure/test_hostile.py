@@ -163,6 +163,10 @@ def test_broken_handshakes(node, witness):
     assert Attack(attacks_tls.broken_handshakes, node.addresses["tls"], SEED, 500).result() > 500, SEED
 
 
+def test_handshake_flood(node, witness):
+    assert Attack(attacks_tls.handshake_flood, node.addresses["tls"], 3.0).result() > 300
+
+
 def test_unfinished_handshakes(node, witness):
     took = Attack(attacks_tls.unfinished_handshakes, node.addresses["tls"], 300).result()
     assert CONNECT_TIMEOUT - 0.1 < took < CONNECT_TIMEOUT + MARGIN
