@@ -32,14 +32,14 @@ store_reader::retained_answer store_reader::read_one_retained(std::string_view t
     rocksdb::PinnableSlice value;
     const auto status = db_.get(family::retained, key, value);
     if (status.IsNotFound()) continue;
-    const auto message = status.ok() ? record::decode_message(view(value)) : nullptr;
-    if (!message) {
+    auto message = status.ok() ? record::decode_retained(view(value)) : retained_message{};
+    if (!message.body) {
       answer.page.failed = !status.ok();
       if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
-    } else if (message->expired(now_ms)) {
+    } else if (message.body->expired(now_ms)) {
       answer.expired.push_back({static_cast<shard_id>(number), std::string(topic)});
     } else {
-      answer.page.messages.push_back(message);
+      answer.page.messages.push_back(std::move(message));
     }
   }
   return answer;
@@ -97,14 +97,14 @@ store_reader::retained_answer store_reader::read_retained(std::string_view filte
       if (topics.valid() && topics.key() < target) topics.seek(target);
       continue;
     }
-    const auto message = record::decode_message(topics.value());
-    if (!message) {
+    auto message = record::decode_retained(topics.value());
+    if (!message.body) {
       if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
-    } else if (message->expired(now_ms)) {
+    } else if (message.body->expired(now_ms)) {
       answer.expired.push_back({static_cast<shard_id>(shard), std::string(topic)});
     } else {
-      bytes += message->footprint();
-      page.messages.push_back(message);
+      bytes += message.body->footprint();
+      page.messages.push_back(std::move(message));
     }
     topics.next();
   }

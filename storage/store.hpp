@@ -85,6 +85,13 @@ struct session_contents {
   bool failed = false;  // as owed_page::failed
 };
 
+/// Which routes a message was matched by. `run` names one life of a node (0:
+/// none), `number` counts the changes of its routes.
+struct routes_version {
+  std::uint64_t run = 0;
+  std::uint64_t number = 0;
+};
+
 /// Writes that become visible and durable together. Not thread-safe.
 class transaction {
  public:
@@ -104,7 +111,9 @@ class transaction {
   /// number commit_result::first_order + k.
   void owe(session_id to, const owed_entry& entry);
   /// A new topic is left out, and counted, when `limit` (0: none) are retained already.
-  void put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit = 0);
+  /// `matched`: comes back with the message.
+  void put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit = 0,
+                    const routes_version& matched = {});
   void erase_retained(shard_id shard, std::string_view topic);
   /// QoS 2 from a client: received, not yet released.
   void put_received(session_id from, mqtt::packet_id id);
@@ -134,9 +143,14 @@ struct commit_result {
   order_no first_order = 0;
 };
 
+struct retained_message {
+  mqtt::message_ptr body;
+  routes_version matched;
+};
+
 /// Retained messages that match a filter, page by page.
 struct retained_page {
-  std::vector<mqtt::message_ptr> messages;
+  std::vector<retained_message> messages;
   /// Cursor for the next page; empty: that was all. A page may be empty and
   /// have a next one: the work of one page is bounded.
   std::string next;

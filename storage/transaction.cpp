@@ -57,8 +57,10 @@ void transaction::owe(session_id to, const owed_entry& entry) {
   operation.sole = entry.sole;
 }
 
-void transaction::put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit) {
-  auto& operation = add(*content_, write_kind::put_retained, message.topic(), encoded(message));
+void transaction::put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit,
+                               const routes_version& matched) {
+  const retained_message kept{mqtt::message_ptr(&message), matched};
+  auto& operation = add(*content_, write_kind::put_retained, message.topic(), encoded(kept));
   operation.shard = number(shard);
   operation.number = limit;
 }

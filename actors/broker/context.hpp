@@ -30,19 +30,30 @@ class device_port;
 
 /// The latest snapshot of the wildcard index. Written by the index, read by
 /// every topic shard, which looks at the version first and takes the snapshot only when it moved.
+///
+/// The version counts every change of a route, also of those without
+/// wildcards: what was matched at a version saw exactly the changes that were
+/// answered with it or a lower one.
 class wildcard_view {
  public:
+  struct snapshot {
+    wildcard_routes routes;
+    std::uint64_t version = 0;
+  };
   std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
-  wildcard_routes latest() const {
+  snapshot latest() const {
     std::lock_guard lock(mutex_);
-    return routes_;
+    return {routes_, version()};
   }
-  void publish(wildcard_routes routes) {
-    {
-      std::lock_guard lock(mutex_);
-      std::swap(routes_, routes);
-    }
-    version_.fetch_add(1, std::memory_order_release);
+  /// Answers the version of the change.
+  std::uint64_t publish(wildcard_routes routes) {
+    std::lock_guard lock(mutex_);
+    std::swap(routes_, routes);  // the old one goes when the lock is free again
+    return exact_changed();
+  }
+  /// A topic shard has changed a route of its own; answers the version of that.
+  std::uint64_t exact_changed() noexcept {
+    return version_.fetch_add(1, std::memory_order_acq_rel) + 1;
   }
 
  private:
@@ -105,6 +116,7 @@ struct broker_context {
   std::vector<session_shard_actor> session_shards;
   wildcard_index_actor wildcard_index;
   std::vector<device_table> devices;  // by run loop
+  std::uint64_t run_id = 0;           // of this life of the node; not 0, once it is set
 
   std::atomic<std::uint64_t> sessions{0};
   std::atomic<std::uint64_t> durable_sessions{0};
@@ -114,10 +126,12 @@ struct broker_context {
   std::atomic<std::uint64_t> shared_subscriptions{0};
   std::atomic<bool> stopping{false};
 
-  /// Counts on the block of the calling run loop.
+  /// Counts on the block of the calling run loop. Any thread.
   void count(observe::counter what, std::uint64_t n = 1) {
-    const auto* loop = runtime::run_loop::current();
-    counters.block(loop == nullptr ? 0 : loop->index()).add(what, n);
+    if (const auto* loop = runtime::run_loop::current())
+      counters.block(loop->index()).add(what, n);
+    else
+      counters.shared_block().add_shared(what, n);
   }
   const topic_shard_actor& topic_shard(std::string_view topic) const;
   const session_shard_actor& session_shard(std::string_view client_id) const;

@@ -67,9 +67,9 @@ struct route_change {
   std::string share;  // whole "$share/group/filter", or empty
   subscription what;
   std::uint64_t token = 0;          // 0: no answer
+  std::uint32_t entry = 0;          // of several with one token
   caf::strong_actor_ptr answer_to;
 };
-
 
 /// The store has written a transaction of a topic shard.
 struct commit_done {
@@ -89,6 +89,9 @@ struct publish_outcome {
 };
 struct route_changed {
   std::uint64_t token = 0;
+  std::uint32_t entry = 0;
+  /// Messages matched at this version of the routes or a later one saw the change.
+  std::uint64_t version = 0;
 };
 
 /// A CONNECT that was accepted by authentication, on its way to its session.

@@ -64,13 +64,13 @@ void session::receive(caf::mailbox_element& m) {
     if (phase_ == phase::ending && outcome->outcomes.front().first == hand_over_token)
       handed_on(outcome->outcomes.size());
     else
-      for (auto [token, reason] : outcome->outcomes) inbound_.completed(token, reason, *this);
+      on_outcomes(outcome->outcomes);
   } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
     work->run();
   } else if (auto* drained = runtime::mutable_payload<client_drained>(m)) {
     if (drained->connection == connection_ && device_ != nullptr) outbound_.pump(now(), *this);
   } else if (auto* changed = runtime::mutable_payload<route_changed>(m)) {
-    change_settled(changed->token);
+    on_route_changed(*changed);
   } else if (auto* wanted = runtime::mutable_payload<attach_client>(m)) {
     on_attach(wanted->order);
   } else if (auto* gone = runtime::mutable_payload<client_gone>(m)) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/broker/context.hpp"
@@ -59,23 +60,25 @@ class session final : public runtime::lean_actor,
     mqtt::subscription_options options;
     std::uint32_t subscription_id = 0;
   };
+  /// Retained messages that a subscription has still to get.
+  struct replay {
+    std::string filter;
+    held_subscription terms;
+    std::uint32_t entry = 0;           // of its SUBSCRIBE
+    std::uint64_t route_version = 0;   // what was matched by it or later came as a live message
+    std::string cursor;
+  };
   /// A SUBSCRIBE or UNSUBSCRIBE that waits for routes and store.
   struct change_in_progress {
     mqtt::suback_packet answer;
     std::uint64_t connection = 0;
     std::uint32_t waiting = 0;
-    std::vector<std::pair<std::string, held_subscription>> replay;
+    std::vector<replay> replays;
   };
   /// Input behind a SUBSCRIBE or UNSUBSCRIBE that is not in force yet.
   struct held_batch {
     std::shared_ptr<client_batch> batch;
     std::size_t done = 0;
-  };
-  /// Retained messages that a subscription has still to get.
-  struct replay {
-    std::string filter;
-    held_subscription terms;
-    std::string cursor;
   };
   /// What is to be done when the transaction at hand is committed.
   struct after_commit {
@@ -122,6 +125,7 @@ class session final : public runtime::lean_actor,
   void on_publish(client_publish& publish);
   void on_ack(const mqtt::ack_packet& ack);
   void on_disconnect(const mqtt::disconnect_packet& packet);
+  void on_outcomes(const std::vector<std::pair<std::uint64_t, mqtt::reason_code>>& outcomes);
   void on_deliver(std::vector<troupe::session::delivery>& messages);
 
   // session_subscriptions.cpp
@@ -130,10 +134,14 @@ class session final : public runtime::lean_actor,
   mqtt::reason_code subscribe_one(const mqtt::subscribe_entry& entry, std::uint32_t id,
                                   std::uint64_t token, change_in_progress& change);
   void change_route(bool add, const std::string& filter, const held_subscription& terms,
-                    std::uint64_t token);
+                    std::uint64_t token, std::uint32_t entry);
+  void on_route_changed(const route_changed& changed);
   void change_settled(std::uint64_t token);
   void continue_replay();
   void replay_page(storage::retained_page page);
+  bool outdated(std::string_view topic) const;
+  void note_newer(std::string_view topic);
+  void replayed_on(std::size_t count);
   void offer_retained(const mqtt::message_ptr& message, const held_subscription& terms);
   void drop_routes();
 
@@ -175,6 +183,10 @@ class session final : public runtime::lean_actor,
   std::map<std::string, held_subscription, std::less<>> subscriptions_;
   std::map<std::uint64_t, change_in_progress> changes_;
   std::vector<replay> replays_;
+  std::size_t replays_under_way_ = 0;  // retained messages sent to their topic shard
+  /// Topics (hashes) of which a newer message came while retained ones were
+  /// read, or under way: those are not to come after it.
+  std::unordered_set<std::uint64_t> newer_came_;
   troupe::session::fifo<held_batch> held_input_;
   std::shared_ptr<const auth::authorizer> authorizer_;
   std::uint64_t authorizer_version_ = 0;
@@ -206,6 +218,7 @@ class session final : public runtime::lean_actor,
 
   // At the end: what shared subscriptions left in the store goes to other members.
   static constexpr std::uint64_t hand_over_token = 1ULL << 63;
+  static constexpr std::uint64_t replay_token = 1ULL << 62;
   std::vector<std::uint64_t> under_way_;  // orders of exchanges with this client
   std::uint64_t handed_through_ = 0;
   std::uint64_t trimmed_through_ = 0;

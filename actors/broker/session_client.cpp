@@ -112,6 +112,16 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
   if (auto* device = std::exchange(device_, nullptr)) device->close();
 }
 
+void session::on_outcomes(
+    const std::vector<std::pair<std::uint64_t, mqtt::reason_code>>& outcomes) {
+  for (const auto& [token, reason] : outcomes) {
+    if (token == replay_token)
+      replayed_on(1);
+    else
+      inbound_.completed(token, reason, *this);
+  }
+}
+
 void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
   if (phase_ == phase::ending || phase_ == phase::resting) return;
   if (phase_ == phase::loading) return;  // it stands in the store
@@ -125,6 +135,11 @@ void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
       if (d.stored) settle(d.stored, d.body->footprint());
       continue;
     }
+    if (d.replayed && outdated(d.body->topic())) {
+      settle(d.stored, d.body->footprint());
+      continue;
+    }
+    if (d.body->retain() && !d.replayed) note_newer(d.body->topic());
     outbound_.offer(std::move(d), now(), *this);
   }
 }

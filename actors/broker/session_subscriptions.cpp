@@ -4,6 +4,7 @@
 #include "actors/broker/tell.hpp"
 #include "protocol/session/subscription_rules.hpp"
 #include "protocol/topics/names.hpp"
+#include "protocol/topics/seeded_hash.hpp"
 
 namespace troupe::broker {
 
@@ -63,13 +64,14 @@ mqtt::reason_code session::subscribe_one(const mqtt::subscribe_entry& entry, std
   context_.count(counter::subscriptions_made);
   subscriptions_.insert_or_assign(entry.filter, terms);
   ++change.waiting;
-  change_route(true, entry.filter, terms, token);
+  const auto number = static_cast<std::uint32_t>(change.answer.reasons.size());
+  change_route(true, entry.filter, terms, token, number);
   if (durable()) writes().put_subscription(who_->id(), {entry.filter, entry.options, id});
   const auto handling = entry.options.retain;
   // [MQTT-4.8.2, 3.3.1-9 to 11]: shared subscriptions get no retained messages.
   if (!shared && (handling == mqtt::retain_handling::send ||
                   (handling == mqtt::retain_handling::send_if_new && is_new)))
-    change.replay.emplace_back(entry.filter, terms);
+    change.replays.push_back({entry.filter, terms, number, 0, {}});
   return granted;
 }
 
@@ -92,7 +94,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
       continue;
     }
     ++change.waiting;
-    change_route(false, filter, it->second, token);
+    change_route(false, filter, it->second, token, 0);
     if (durable()) writes().erase_subscription(who_->id(), filter);
     context_.subscriptions.fetch_sub(1);
     if (topics::is_shared_prefix(filter)) context_.shared_subscriptions.fetch_sub(1);
@@ -111,7 +113,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
 }
 
 void session::change_route(bool add, const std::string& filter, const held_subscription& terms,
-                           std::uint64_t token) {
+                           std::uint64_t token, std::uint32_t entry) {
   route_change change;
   change.add = add;
   const auto shared = topics::parse_shared(filter);
@@ -119,8 +121,17 @@ void session::change_route(bool add, const std::string& filter, const held_subsc
   if (shared) change.share = filter;
   change.what = {who_, terms.options, terms.subscription_id};
   change.token = token;
+  change.entry = entry;
   if (token != 0) change.answer_to = strong(*this);
   context_.change_route(std::move(change));
+}
+
+void session::on_route_changed(const route_changed& changed) {
+  if (auto it = changes_.find(changed.token); it != changes_.end()) {
+    for (auto& r : it->second.replays)
+      if (r.entry == changed.entry) r.route_version = changed.version;
+  }
+  change_settled(changed.token);
 }
 
 void session::change_settled(std::uint64_t token) {
@@ -130,7 +141,7 @@ void session::change_settled(std::uint64_t token) {
   changes_.erase(it);
   if (device_ == nullptr || change.connection != connection_) return;
   send(change.answer);
-  for (auto& [filter, terms] : change.replay) replays_.push_back({filter, terms, {}});
+  for (auto& r : change.replays) replays_.push_back(std::move(r));
 }
 
 void session::continue_replay() {
@@ -149,15 +160,35 @@ void session::continue_replay() {
 
 void session::replay_page(storage::retained_page page) {
   replaying_ = false;
-  if (replays_.empty() || device_ == nullptr) return;
+  if (replays_.empty() || device_ == nullptr) return replayed_on(0);
   // An UNSUBSCRIBE may have taken the replay that this page was read for.
   auto& front = replays_.front();
-  for (const auto& message : page.messages)
-    if (topics::matches(front.filter, message->topic())) offer_retained(message, front.terms);
+  for (const auto& message : page.messages) {
+    const auto& matched = message.matched;
+    const bool came_live =
+        matched.run == context_.run_id && matched.number >= front.route_version;
+    const auto topic = message.body->topic();
+    if (!came_live && !outdated(topic) && topics::matches(front.filter, topic))
+      offer_retained(message.body, front.terms);
+  }
+  replayed_on(0);
   if (page.next.empty())
     replays_.erase(replays_.begin());
   else
     front.cursor = std::move(page.next);
+}
+
+bool session::outdated(std::string_view topic) const {
+  return !newer_came_.empty() && newer_came_.contains(topics::seeded_hash(topic));
+}
+
+void session::note_newer(std::string_view topic) {
+  if (replaying_ || replays_under_way_ > 0) newer_came_.insert(topics::seeded_hash(topic));
+}
+
+void session::replayed_on(std::size_t count) {
+  replays_under_way_ -= std::min(count, replays_under_way_);
+  if (!replaying_ && replays_under_way_ == 0) newer_came_.clear();
 }
 
 void session::offer_retained(const mqtt::message_ptr& message, const held_subscription& terms) {
@@ -170,6 +201,8 @@ void session::offer_retained(const mqtt::message_ptr& message, const held_subscr
   if (durable() && level != mqtt::qos::at_most_once) {
     // Committed as owed by its topic shard, in order with newer ones of the topic.
     auto& item = item_for(*message);
+    item.token = replay_token;
+    ++replays_under_way_;
     item.directed = std::make_unique<direction>(direction{who_, level, true, std::move(ids)});
     return;
   }
@@ -183,7 +216,7 @@ void session::offer_retained(const mqtt::message_ptr& message, const held_subscr
 
 void session::drop_routes() {
   for (const auto& [filter, terms] : subscriptions_) {
-    change_route(false, filter, terms, 0);
+    change_route(false, filter, terms, 0, 0);
     context_.subscriptions.fetch_sub(1);
     if (topics::is_shared_prefix(filter)) context_.shared_subscriptions.fetch_sub(1);
   }

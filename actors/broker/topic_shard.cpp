@@ -24,17 +24,19 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
 
 void topic_shard::receive(caf::mailbox_element& m) {
   if (auto* request = runtime::mutable_payload<publish_request>(m)) {
-    auto batch = std::move(request->batch);
-    publish(*batch, batch);
+    publish(std::move(request->batch));
   } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
     committed(*done);
   } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
     matcher_.apply(*change);
-    if (change->token != 0) tell(change->answer_to, route_changed{change->token});
+    const auto version = context_.wildcards.exact_changed();
+    if (change->token != 0)
+      tell(change->answer_to, route_changed{change->token, change->entry, version});
   }
 }
 
-void topic_shard::publish(publish_batch& batch, std::shared_ptr<publish_batch> keep) {
+void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
+  auto& batch = *keep;
   storage::transaction writes;
   commitment pending;
   std::vector<parcel> now;
@@ -49,11 +51,15 @@ void topic_shard::publish(publish_batch& batch, std::shared_ptr<publish_batch> k
     auto& answers = writes.size() == before ? outcome.outcomes : pending.outcomes;
     answers.emplace_back(item.token, reason);
   }
+  // Before anyone hears of it: who then reads the store finds what was retained.
+  if (!writes.empty()) commit(std::move(writes), std::move(pending), keep);
   hand_out(now);
   if (!outcome.outcomes.empty()) tell(batch.answer_to, std::move(outcome));
-  if (writes.empty()) return;
+}
 
-  pending.batch = std::move(keep);
+void topic_shard::commit(storage::transaction writes, commitment pending,
+                         std::shared_ptr<publish_batch> batch) {
+  pending.batch = std::move(batch);
   const auto number = next_commitment_++;
   commitments_.emplace(number, std::move(pending));
   context_.store.commit(std::move(writes),
@@ -66,8 +72,8 @@ void topic_shard::publish_one(publish_item& item, session_id from, storage::tran
                               commitment& pending, std::vector<parcel>& now) {
   const auto& message = *item.body;
   if (item.received != 0) writes.put_received(from, item.received);
-  if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
   find_receivers(item);
+  if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
   if (receivers_.empty()) {
     // What the node tells of itself is no loss.
     if (from != session_id{}) context_.count(counter::messages_dropped_no_subscribers);
@@ -140,7 +146,9 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
     context_.count(counter::retained_cleared);
     return;
   }
-  writes.put_retained(shard_, message, context_.limits.get()->max_retained_messages);
+  // Subscriptions that it was matched with got it now, later ones get it as retained.
+  writes.put_retained(shard_, message, context_.limits.get()->max_retained_messages,
+                      {context_.run_id, matcher_.matched_version()});
   context_.count(counter::retained_set);
 }
 
@@ -184,6 +192,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     d.level = r->level;
     d.retain = r->retain;
     d.subscription_ids = std::move(r->subscription_ids);
+    d.replayed = item.directed != nullptr;
     d.stored = {pending.owed++, shard_, entry.body.offset, entry.sole};
     d.share = r->share;
     parcel_for(pending.parcels, r->who).messages.push_back(std::move(d));

@@ -43,7 +43,9 @@ class topic_shard final : public runtime::lean_actor {
     std::uint64_t owed_bytes = 0;
   };
 
-  void publish(publish_batch& batch, std::shared_ptr<publish_batch> keep);
+  void publish(const std::shared_ptr<publish_batch>& keep);
+  void commit(storage::transaction writes, commitment pending,
+              std::shared_ptr<publish_batch> batch);
   void publish_one(publish_item& item, session_id from, storage::transaction& writes,
                    commitment& pending, std::vector<parcel>& now);
   void find_receivers(publish_item& item);

@@ -19,8 +19,9 @@ void wildcard_index::apply(route_change& change) {
     routes_.insert(change.filter, std::move(*next));
   else
     routes_.erase(change.filter, key);
-  context_.wildcards.publish(routes_);
-  if (change.token != 0) tell(change.answer_to, route_changed{change.token});
+  const auto version = context_.wildcards.publish(routes_);
+  if (change.token != 0)
+    tell(change.answer_to, route_changed{change.token, change.entry, version});
 }
 
 }  // namespace troupe::broker

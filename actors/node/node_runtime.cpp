@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <future>
 #include <map>
+#include <random>
 #include <thread>
 
 #include <caf/actor_system.hpp>
@@ -62,6 +63,11 @@ net::endpoint endpoint_of(const config::listener_configuration& from) {
   to.address = from.bind.host == "localhost" ? "127.0.0.1" : from.bind.host;
   to.port = from.bind.port;
   return to;
+}
+
+std::uint64_t new_run_id() {
+  std::random_device source;
+  return (std::uint64_t{source()} << 32 | source()) | 1;
 }
 
 /// Descriptors that connections may use; some are left for the store and HTTP.
@@ -165,6 +171,7 @@ void node_runtime::parts::make_actors() {
   counters = std::make_unique<observe::counter_set>(loops.loops());
   context = std::make_unique<broker::broker_context>(*system, loops, *store, *counters);
   context->limits.set(limits_of(*configuration));
+  context->run_id = new_run_id();
   auto& c = *context;
   c.wildcard_index = caf::actor_cast<broker::wildcard_index_actor>(
       runtime::spawn_lean<broker::wildcard_index>(*system, &loops.loop(0), c));

@@ -25,6 +25,8 @@ struct delivery {
   mqtt::message_ptr body;
   mqtt::qos level = mqtt::qos::at_most_once;  // granted
   bool retain = false;                        // flag to send
+  /// A retained message for a new subscription: newer ones may have come already.
+  bool replayed = false;
   std::vector<std::uint32_t> subscription_ids;
   stored_place stored;
   /// "$share/group/filter" if a shared subscription chose this session.

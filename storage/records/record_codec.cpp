@@ -25,9 +25,7 @@ bool valid_qos(std::uint32_t level) {
   return level <= 2;
 }
 
-}  // namespace
-
-void encode(const mqtt::message& from, std::string& out) {
+stored::message_record record_of(const mqtt::message& from) {
   stored::message_record record;
   record.set_topic(text(from.topic()));
   record.set_payload(text(from.payload()));
@@ -37,6 +35,37 @@ void encode(const mqtt::message& from, std::string& out) {
   record.set_expires_at(from.expires_at());
   record.set_received_at(from.received_at());
   record.set_publisher(from.publisher());
+  return record;
+}
+
+mqtt::message_ptr message_of(const stored::message_record& record) {
+  if (record.topic().empty() || record.topic().size() > 65535 ||
+      record.properties().size() > UINT32_MAX || !valid_qos(record.level())) {
+    return nullptr;
+  }
+  mqtt::message::fields fields;
+  fields.topic = record.topic();
+  fields.payload = record.payload();
+  fields.properties = record.properties();
+  fields.level = static_cast<mqtt::qos>(record.level());
+  fields.retain = record.retain();
+  fields.expires_at = record.expires_at();
+  fields.received_at = record.received_at();
+  fields.publisher = record.publisher();
+  return mqtt::message::make(fields);
+}
+
+}  // namespace
+
+void encode(const mqtt::message& from, std::string& out) {
+  auto record = record_of(from);
+  append_record(record, out);
+}
+
+void encode(const retained_message& from, std::string& out) {
+  auto record = record_of(*from.body);
+  record.set_routes_run(from.matched.run);
+  record.set_routes_version(from.matched.number);
   append_record(record, out);
 }
 
@@ -109,20 +138,13 @@ void encode_directory(std::uint16_t shards, std::string& out) {
 
 mqtt::message_ptr decode_message(std::string_view bytes) {
   stored::message_record record;
-  if (!parse(bytes, record) || record.topic().empty() || record.topic().size() > 65535 ||
-      record.properties().size() > UINT32_MAX || !valid_qos(record.level())) {
-    return nullptr;
-  }
-  mqtt::message::fields fields;
-  fields.topic = record.topic();
-  fields.payload = record.payload();
-  fields.properties = record.properties();
-  fields.level = static_cast<mqtt::qos>(record.level());
-  fields.retain = record.retain();
-  fields.expires_at = record.expires_at();
-  fields.received_at = record.received_at();
-  fields.publisher = record.publisher();
-  return mqtt::message::make(fields);
+  return parse(bytes, record) ? message_of(record) : nullptr;
+}
+
+retained_message decode_retained(std::string_view bytes) {
+  stored::message_record record;
+  if (!parse(bytes, record)) return {};
+  return {message_of(record), {record.routes_run(), record.routes_version()}};
 }
 
 std::optional<std::int64_t> decode_expiry(std::string_view bytes) {

@@ -15,6 +15,7 @@ inline constexpr std::uint32_t layout_version = 1;
 
 /// Appends the record to `out`.
 void encode(const mqtt::message& from, std::string& out);
+void encode(const retained_message& from, std::string& out);
 void encode(const owed_entry& from, std::string& out);
 void encode(const session_record& from, std::string& out);
 void encode(const subscription_record& from, std::string& out);
@@ -24,6 +25,8 @@ void encode_number(std::uint64_t value, std::string& out);
 void encode_directory(std::uint16_t shards, std::string& out);
 
 mqtt::message_ptr decode_message(std::string_view bytes);
+/// Its body is null for bytes that cannot be read.
+retained_message decode_retained(std::string_view bytes);
 /// Expiry alone, without a copy of the message: 0 never, nothing if damaged.
 std::optional<std::int64_t> decode_expiry(std::string_view bytes);
 std::optional<owed_entry> decode_owed(std::string_view bytes);

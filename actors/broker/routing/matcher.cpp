@@ -20,7 +20,6 @@ receiver received_by(const subscription& s, const mqtt::message& message) {
 }  // namespace
 
 void matcher::apply(const route_change& change) {
-  ++exact_version_;
   const auto key = key_of(change);
   auto it = exact_.find(change.filter);
   const route* now = it == exact_.end() ? nullptr : it->second.find(key);
@@ -35,9 +34,10 @@ void matcher::apply(const route_change& change) {
 
 template <class Visit>
 void matcher::visit_routes(std::string_view topic, Visit&& visit) {
-  if (const auto version = context_.wildcards.version(); version != wildcard_version_) {
-    wildcards_ = context_.wildcards.latest();
-    wildcard_version_ = version;
+  if (context_.wildcards.version() != matched_version_) {
+    auto latest = context_.wildcards.latest();
+    wildcards_ = std::move(latest.routes);
+    matched_version_ = latest.version;
   }
   auto each = [&](std::span<const route> run) {
     for (const auto& r : run) visit(r);

@@ -28,13 +28,14 @@ class matcher {
  public:
   explicit matcher(const broker_context& context) : context_(context) {}
 
+  /// The caller tells the wildcard view.
   void apply(const route_change& change);
 
   /// Changes whenever a match may come out differently (not with the state of
   /// the receivers: shared groups choose anew each time).
-  std::uint64_t version() const noexcept {
-    return exact_version_ + context_.wildcards.version();
-  }
+  std::uint64_t version() const noexcept { return context_.wildcards.version(); }
+  /// What the latest match was made by.
+  std::uint64_t matched_version() const noexcept { return matched_version_; }
   /// Fills `out` with the receivers of the message, no session twice (except
   /// as member of shared groups). Sessions that ended and no-local ones are left out.
   void match(const mqtt::message& message, std::vector<receiver>& out);
@@ -71,8 +72,7 @@ class matcher {
 
   std::unordered_map<std::string, route_set, topic_hash, std::equal_to<>> exact_;
   wildcard_routes wildcards_;
-  std::uint64_t wildcard_version_ = 0;
-  std::uint64_t exact_version_ = 0;
+  std::uint64_t matched_version_ = 0;
   std::uint64_t no_local_ = 0;
 };
 

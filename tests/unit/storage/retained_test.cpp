@@ -210,7 +210,7 @@ TEST_CASE("pages go on where they stopped, whatever changes between them", "[sto
     m.store->read_retained("p/+", cursor, 7, 1, [&](retained_page got) { page = std::move(got); });
     m.drain();
     REQUIRE(page);
-    for (const auto& message : page->messages) found.emplace_back(message->topic());
+    for (const auto& message : page->messages) found.emplace_back(message.body->topic());
     cursor = page->next;
     // The one that the cursor names goes, one that was shown changes, others come.
     const auto named = cursor.empty() ? cursor : cursor.substr(2);

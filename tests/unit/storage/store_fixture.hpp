@@ -89,7 +89,7 @@ class memory_store {
       REQUIRE(got);
       REQUIRE_FALSE(got->failed);
       REQUIRE(got->messages.size() <= page_size);
-      for (const auto& message : got->messages) topics.emplace_back(message->topic());
+      for (const auto& message : got->messages) topics.emplace_back(message.body->topic());
       cursor = got->next;
     } while (!cursor.empty());
     return topics;
