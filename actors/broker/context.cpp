@@ -15,6 +15,12 @@ broker_context::broker_context(caf::actor_system& sys, runtime::loop_coordinator
       counters(counts),
       devices(coordinator.loops()) {}
 
+void broker_context::release_handles() {
+  topic_shards.clear();
+  session_shards.clear();
+  wildcard_index = nullptr;
+}
+
 shard_id broker_context::shard_of(std::string_view key) const {
   return cluster::shard_of(key, store.shards());
 }

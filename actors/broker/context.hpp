@@ -133,6 +133,8 @@ struct broker_context {
     else
       counters.shared_block().add_shared(what, n);
   }
+  /// No actor uses them any more.
+  void release_handles();
   const topic_shard_actor& topic_shard(std::string_view topic) const;
   const session_shard_actor& session_shard(std::string_view client_id) const;
   shard_id shard_of(std::string_view key) const;

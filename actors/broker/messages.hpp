@@ -37,6 +37,9 @@ struct direction {
 struct second_choice {
   std::shared_ptr<const std::string> share;
   subscriber_ptr declined_by;
+  /// Where it stands in the store for that one: settled with the same
+  /// transaction, so that a crash leaves it with exactly one of the two.
+  troupe::session::stored_place stored;
 };
 
 struct publish_item {

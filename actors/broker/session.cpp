@@ -44,7 +44,10 @@ session::session(caf::actor_config& cfg, broker_context& context, session_birth 
 session::~session() = default;
 
 void session::on_exit(const caf::error& reason) {
-  if (auto* loop = runtime::run_loop::current(); loop != nullptr && loop == home()) cancel_timer();
+  if (auto* loop = runtime::run_loop::current(); loop != nullptr && loop == home()) {
+    cancel_timer();
+    retries_.reset();
+  }
   disconnect(mqtt::reason_code::unspecified_error, "The session failed");
   lean_actor::on_exit(reason);
 }
@@ -112,7 +115,7 @@ void session::on_attach(const connect_order_ptr& order) {
   }
   auto& loop = context_.loops.loop(order->loop);
   if (&loop != home()) {
-    cancel_timer();
+    leave_loop();
     move_home(loop);
     // Goes on there, behind what waits for us already.
     tell(strong(*this), attach_client{order});
@@ -251,9 +254,12 @@ void session::go_offline() {
 // --- waking ----------------------------------------------------------------------
 
 void session::load() {
-  if (loading_) return;
-  loading_ = true;
+  if (std::exchange(loading_, true)) return;
   ++commits_under_way_;
+  read_contents();
+}
+
+void session::read_contents() {
   context_.store.read_contents(
       who_->id(), [self = strong(*this), this](storage::session_contents contents) {
         auto kept = std::make_shared<storage::session_contents>(std::move(contents));
@@ -262,6 +268,12 @@ void session::load() {
 }
 
 void session::loaded(storage::session_contents contents) {
+  if (contents.failed) {
+    // Without it nothing can be promised: whoever waits may come again.
+    for (auto& order : std::exchange(waiting_, {}))
+      refuse(*order, mqtt::reason_code::server_unavailable);
+    return try_again_later([this] { read_contents(); });
+  }
   --commits_under_way_;
   if (phase_ != phase::loading) return;
   phase_ = phase::active;

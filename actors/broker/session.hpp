@@ -10,6 +10,7 @@
 
 #include "actors/broker/context.hpp"
 #include "actors/broker/device_port.hpp"
+#include "actors/broker/retries.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
 #include "protocol/session/effects.hpp"
@@ -96,6 +97,7 @@ class session final : public runtime::lean_actor,
   void on_gone(const client_gone& gone);
   void go_offline();
   void load();
+  void read_contents();
   void loaded(storage::session_contents contents);
   storage::session_record record(std::int64_t disconnected_at) const;
   void refuse(const connect_order& order, mqtt::reason_code reason);
@@ -167,6 +169,8 @@ class session final : public runtime::lean_actor,
 
   void device_lost() noexcept override { device_ = nullptr; }
   void on_timer() override;
+  void try_again_later(std::function<void()> work);
+  void leave_loop();
   void cancel_timer();
   void later(std::function<void()> run);
   std::int64_t now() const;
@@ -224,6 +228,8 @@ class session final : public runtime::lean_actor,
   std::uint64_t trimmed_through_ = 0;
   std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
   std::size_t handing_over_ = 0;
+
+  std::unique_ptr<retries> retries_;
 
   // Of the message at hand, see flush().
   std::optional<storage::transaction> writes_;

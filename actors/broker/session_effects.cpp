@@ -22,7 +22,9 @@ void session::send(const mqtt::suback_packet& suback) {
 void session::send_pingresp() {
   if (device_ != nullptr) device_->send_pingresp();
 }
-bool session::writable() { return device_ != nullptr && device_->writable(); }
+bool session::writable() {
+  return device_ != nullptr && device_->writable();
+}
 
 void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
   // Nothing more is said to it or heard of it; client_gone follows.
@@ -60,7 +62,7 @@ void session::redispatch(const troupe::session::delivery& message) {
   item.declined = std::make_unique<second_choice>();
   item.declined->share = message.share;
   item.declined->declined_by = who_;
-  // A session that ends is erased with all that it is owed.
+  item.declined->stored = message.stored;
 }
 
 void session::dropped(const mqtt::message& message, troupe::session::drop_reason why) {
@@ -105,7 +107,9 @@ void session::record_outgoing(mqtt::packet_id id, std::uint64_t order, bool rele
   after_.push_back({after_commit::kind::outgoing, id, released});
 }
 
-void session::erase_outgoing(mqtt::packet_id id) { writes().erase_outgoing(who_->id(), id); }
+void session::erase_outgoing(mqtt::packet_id id) {
+  writes().erase_outgoing(who_->id(), id);
+}
 
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
   writes().settle(who_->id(), place.order, {place.body_shard, place.body_offset}, place.sole);
@@ -121,9 +125,12 @@ void session::erase_received(mqtt::packet_id id) {
 void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t bytes) {
   flush();  // what was settled must not be read again
   context_.store.read_owed(
-      who_->id(), after, count, bytes, [self = strong(*this), this](storage::owed_page page) {
+      who_->id(), after, count, bytes,
+      [self = strong(*this), this, after, count, bytes](storage::owed_page page) {
         auto kept = std::make_shared<storage::owed_page>(std::move(page));
-        tell(self, deferred{[this, kept] {
+        tell(self, deferred{[=, this] {
+               if (kept->failed)
+                 return try_again_later([=, this] { want_page(after, count, bytes); });
                std::vector<troupe::session::delivery> messages;
                messages.reserve(kept->messages.size());
                for (auto& m : kept->messages) {
@@ -153,10 +160,10 @@ void session::flush() {
   auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
   after_.clear();
   ++commits_under_way_;
-  context_.store.commit(std::move(writes), [self = strong(*this), this,
-                                            after](const storage::commit_result& result) {
-    tell(self, deferred{[this, after, ok = result.ok] { committed(*after, ok); }});
-  });
+  context_.store.commit(
+      std::move(writes), [self = strong(*this), this, after](const storage::commit_result& result) {
+        tell(self, deferred{[this, after, ok = result.ok] { committed(*after, ok); }});
+      });
 }
 
 void session::committed(const std::vector<after_commit>& finished, bool ok) {
@@ -191,6 +198,20 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
   }
 }
 
-void session::later(std::function<void()> run) { tell(strong(*this), deferred{std::move(run)}); }
+void session::try_again_later(std::function<void()> work) {
+  context_.count(counter::store_errors);
+  if (context_.stopping.load()) return;  // the store does not come back
+  if (!retries_) retries_ = std::make_unique<retries>(*this);
+  retries_->add(std::move(work));
+}
+
+void session::leave_loop() {
+  cancel_timer();
+  if (retries_) retries_->leave_loop();
+}
+
+void session::later(std::function<void()> run) {
+  tell(strong(*this), deferred{std::move(run)});
+}
 
 }  // namespace troupe::broker

@@ -83,6 +83,7 @@ void session::hand_over() {
 }
 
 void session::handed_page(storage::owed_page& page) {
+  if (page.failed) return try_again_later([this] { hand_over(); });
   for (auto& m : page.messages) {
     handed_through_ = m.order;
     if (m.entry.share.empty()) continue;
@@ -93,12 +94,13 @@ void session::handed_page(storage::owed_page& page) {
     troupe::session::delivery d;
     d.body = m.body;
     d.share = std::make_shared<const std::string>(std::move(m.entry.share));
+    d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
     redispatch(d);
     batches_.back().second->items.back().token = hand_over_token;
     ++handing_over_;
   }
   if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
-  if (page.messages.empty() || page.failed) return finish_end();
+  if (page.messages.empty()) return finish_end();
   hand_over();
 }
 

@@ -45,6 +45,7 @@ void session_shard::receive(caf::mailbox_element& m) {
         tell(it->second.awake, wake_session{});
       }
     due_wills_.clear();
+    for (auto& e : std::exchange(superseded_, {})) discard(e);
     count_next();
     arm();
   } else if (auto* full = runtime::mutable_payload<trim_queue>(m)) {
@@ -88,7 +89,8 @@ void session_shard::open(const connect_order_ptr& order) {
   const auto& packet = order->packet;
   auto it = sessions_.find(packet.client_id);
   if (it != sessions_.end() && packet.clean_start) {
-    discard(it);
+    discard(it->second);
+    sessions_.erase(it);
     it = sessions_.end();
   }
   if (it == sessions_.end()) {
@@ -126,19 +128,16 @@ void session_shard::wake_up(entry& e, unsigned loop) {
   start(e, std::move(birth), loop);
 }
 
-void session_shard::discard(directory::iterator it) {
-  if (it->second.awake) {
+void session_shard::discard(entry& e) {
+  // What it was owed goes to other members of its groups first.
+  if (!e.awake && in_shared_group(e)) wake_up(e, loop().index());
+  if (e.awake) {
     // It answers with session_ended; the new one does not wait for that.
-    tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, true, true});
-  } else if (in_shared_group(it->second)) {
-    // What it was owed goes to other members of its groups first.
-    wake_up(it->second, loop().index());
-    tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, true, true});
+    tell(e.awake, kick{mqtt::reason_code::session_taken_over, true, true});
   } else {
     context_.count(counter::sessions_discarded);
-    erase_sleeping(it->second);
+    erase_sleeping(e);
   }
-  sessions_.erase(it);
 }
 
 void session_shard::trim(const subscriber_ptr& whose) {
@@ -251,7 +250,11 @@ void session_shard::restore(storage::session_record record,
   e.record = std::move(record);
   e.subscriptions = std::move(subscriptions);
   plan_expiry(e);
-  sessions_.insert_or_assign(client_id, std::move(e));
+  auto& place = sessions_[client_id];
+  // The node died between a clean start and the end of the session before it.
+  if (place.who && e.who->id() < place.who->id()) std::swap(place, e);
+  if (place.who) superseded_.push_back(std::move(place));
+  place = std::move(e);
   context_.sessions.fetch_add(1);
   context_.durable_sessions.fetch_add(1);
 }

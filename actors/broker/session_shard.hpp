@@ -66,7 +66,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void open(const connect_order_ptr& order);
   void start(entry& e, session_birth birth, unsigned loop);
   void wake_up(entry& e, unsigned loop);
-  void discard(directory::iterator it);
+  void discard(entry& e);
   void erase_sleeping(entry& e);
   void trim(const subscriber_ptr& whose);
   static bool in_shared_group(const entry& e);
@@ -84,6 +84,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   directory sessions_;
   std::priority_queue<expiry, std::vector<expiry>, std::greater<>> expiries_;
   std::vector<std::string> due_wills_;  // of sessions that were connected when the node died
+  std::vector<entry> superseded_;       // of the restored: their client has a newer one
   std::vector<subscriber_ptr> uncounted_;
   std::uint64_t next_count_;
   std::uint64_t next_sequence_ = 1;

@@ -159,6 +159,7 @@ void session::continue_replay() {
 }
 
 void session::replay_page(storage::retained_page page) {
+  if (page.failed) return try_again_later([this] { replaying_ = false; });
   replaying_ = false;
   if (replays_.empty() || device_ == nullptr) return replayed_on(0);
   // An UNSUBSCRIBE may have taken the replay that this page was read for.

@@ -72,6 +72,11 @@ void topic_shard::publish_one(publish_item& item, session_id from, storage::tran
                               commitment& pending, std::vector<parcel>& now) {
   const auto& message = *item.body;
   if (item.received != 0) writes.put_received(from, item.received);
+  if (item.declined && item.declined->stored) {
+    const auto& place = item.declined->stored;
+    writes.settle(item.declined->declined_by->id(), place.order,
+                  {place.body_shard, place.body_offset}, place.sole);
+  }
   find_receivers(item);
   if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
   if (receivers_.empty()) {

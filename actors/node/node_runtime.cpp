@@ -166,6 +166,13 @@ void node_runtime::parts::make_actors() {
     log_event(log_module::runtime, log_level::error, "An actor failed",
               {{"where", f.where}, {"actor", f.actor_id}, {"why", f.sentence}});
   };
+  options.on_stopped = [this] {
+    node = nullptr;
+    listeners.clear();
+    if (!context) return;
+    context->client_event = nullptr;
+    context->release_handles();
+  };
   system = std::make_unique<caf::actor_system>(system_configuration);
   auto& loops = runtime::loop_coordinator::of(*system);
   counters = std::make_unique<observe::counter_set>(loops.loops());
@@ -351,12 +358,6 @@ void node_runtime::stop() {
   p.store->close();  // everything that was given is written
   for (unsigned i = 0; i < loops.loops(); ++i)
     on_loop(loops.loop(i), [&p, i] { p.device_loops[i].reset(); });
-  p.context->client_event = nullptr;
-  p.node = nullptr;
-  p.listeners.clear();
-  p.context->topic_shards.clear();
-  p.context->session_shards.clear();
-  p.context->wildcard_index = nullptr;
   p.system.reset();
 }
 

@@ -82,6 +82,7 @@ void loop_coordinator::stop() {
   drain();
   end_lean_actors();
   drain();
+  if (options_.on_stopped) options_.on_stopped();
   actor_clock_->cancel_all();
   for (auto& x : loops_) x->discard_work();
 }

@@ -28,6 +28,10 @@ struct runtime_options {
   bool manual = false;    ///< No threads: loop_coordinator::run_until_idle() does the work.
   /// Called on the thread of the failure; must not throw.
   std::function<void(const failure&)> on_failure;
+  /// Called once, when every lean actor has ended and before the actor system
+  /// goes: handles that are kept outside must be let go of here, not earlier
+  /// (actors use them) and not later.
+  std::function<void()> on_stopped;
 };
 
 /// Configuration of an actor system that runs on run loops; loads

@@ -13,12 +13,15 @@ struct hash_key_pair {
   std::uint64_t k1;
 };
 
-const hash_key_pair& process_key() {
-  static const hash_key_pair key = [] {
-    std::random_device device;
-    const auto draw = [&device] { return (std::uint64_t{device()} << 32) | device(); };
-    return hash_key_pair{draw(), draw()};
-  }();
+hash_key_pair drawn_key() {
+  std::random_device device;
+  const auto draw = [&device] { return (std::uint64_t{device()} << 32) | device(); };
+  return {draw(), draw()};
+}
+
+/// The first caller decides; never changes afterwards.
+const hash_key_pair& process_key(const hash_key_pair* wanted = nullptr) {
+  static const hash_key_pair key = wanted != nullptr ? *wanted : drawn_key();
   return key;
 }
 
@@ -54,6 +57,12 @@ struct sip_state {
 };
 
 }  // namespace
+
+bool use_hash_key(std::uint64_t k0, std::uint64_t k1) noexcept {
+  const hash_key_pair wanted{k0, k1};
+  const auto& used = process_key(&wanted);
+  return used.k0 == k0 && used.k1 == k1;
+}
 
 std::uint64_t seeded_hash(std::string_view text) noexcept {
   sip_state state(process_key());

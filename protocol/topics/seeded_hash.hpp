@@ -7,6 +7,11 @@
 
 namespace troupe::topics {
 
+/// Fixes the key, so that a test that is run again by its seed meets the same
+/// order in every table. Before the first hash of the process; false, and
+/// nothing happens, afterwards. Never in a broker.
+bool use_hash_key(std::uint64_t k0, std::uint64_t k1) noexcept;
+
 /// SipHash-1-3 of `text` under a key drawn once per process. Clients choose
 /// topic levels and names; a secret key keeps them from choosing collisions.
 /// The value differs from process to process: never store or send it.

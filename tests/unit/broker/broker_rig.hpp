@@ -4,7 +4,9 @@
 #include "actors/broker/tell.hpp"
 #include "actors/broker/topic_shard.hpp"
 #include "actors/broker/wildcard_index.hpp"
+#include "protocol/topics/seeded_hash.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/broker/faulty_store.hpp"
 #include "tests/unit/broker/simulated_client.hpp"
 #include "tests/unit/runtime/runtime_fixture.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
@@ -23,7 +25,10 @@ class broker_rig {
   static constexpr std::uint16_t shards = 4;
   static constexpr unsigned loops = 2;
 
-  explicit broker_rig(std::uint64_t seed = 1) : random(seed) { start(); }
+  explicit broker_rig(std::uint64_t seed = 1) : random(seed) {
+    REQUIRE(topics::use_hash_key(1, 2));  // the same order in every table
+    start();
+  }
   ~broker_rig() { stop(); }
   broker_rig(const broker_rig&) = delete;
 
@@ -76,20 +81,29 @@ class broker_rig {
 
   broker_context& context() { return *node_->context; }
   storage::rocks_store& store() { return *node_->store; }
+  /// Reads of the store fail from now on, or work again.
+  void reads_fail(bool value) { node_->front->reads_fail = value; }
   std::uint64_t count(observe::counter what) const { return node_->counters.sum(what); }
 
+  /// Entries that durable sessions are owed, by the books of the shards.
+  std::uint64_t owed() const {
+    std::uint64_t sum = 0;
+    for (const auto& shard : node_->context->session_shards)
+      sum += static_cast<session_shard*>(caf::actor_cast<caf::abstract_actor*>(shard))->look().owed;
+    return sum;
+  }
+
   std::mt19937_64 random;
+  /// Also for the node after a crash.
+  std::shared_ptr<const broker_limits> limits = std::make_shared<broker_limits>();
 
  private:
   /// Actors go before what they use.
   struct node {
-    explicit node(std::uint64_t seed) : counters(loops), actors(loops, seed) {}
-    ~node() {
-      context->topic_shards.clear();
-      context->session_shards.clear();
-      context->wildcard_index = nullptr;
-    }
+    explicit node(std::uint64_t seed)
+        : counters(loops), actors(loops, seed, [this] { context->release_handles(); }) {}
     std::unique_ptr<storage::rocks_store> store;
+    std::unique_ptr<faulty_store> front;
     observe::counter_set counters;
     std::unique_ptr<broker_context> context;
     runtime::test::manual_system actors;
@@ -108,10 +122,11 @@ class broker_rig {
     INFO(opened.error);
     REQUIRE(opened.store);
     n.store = std::move(opened.store);
+    n.front = std::make_unique<faulty_store>(*n.store);
     n.context =
-        std::make_unique<broker_context>(n.actors.sys, n.actors.loops(), *n.store, n.counters);
+        std::make_unique<broker_context>(n.actors.sys, n.actors.loops(), *n.front, n.counters);
     n.context->run_id = random() | 1;
-    n.context->limits.set(std::make_shared<broker_limits>());
+    n.context->limits.set(limits);
     spawn();
     for (auto& [id, c] : clients_) c->moves_to(*n.context);
   }
@@ -147,6 +162,7 @@ class broker_rig {
 
   void stop() {
     if (!node_) return;
+    node_->context->stopping = true;
     for (auto& [id, c] : clients_) c->vanish();
     node_->store->close();
     node_.reset();

@@ -107,8 +107,9 @@ struct threaded_system {
 
 /// An actor system whose turns and time the test drives.
 struct manual_system {
-  explicit manual_system(unsigned n, std::uint64_t seed_value = 1)
-      : seed(seed_value), cfg(with(time, n)) {}
+  explicit manual_system(unsigned n, std::uint64_t seed_value = 1,
+                         std::function<void()> on_stopped = nullptr)
+      : seed(seed_value), cfg(with(time, n, std::move(on_stopped))) {}
 
   loop_coordinator& loops() { return loop_coordinator::of(sys); }
   std::size_t run() { return loops().run_until_idle(seed); }
@@ -117,11 +118,12 @@ struct manual_system {
     run();
   }
 
-  static runtime_options with(manual_clock& time, unsigned n) {
+  static runtime_options with(manual_clock& time, unsigned n, std::function<void()> on_stopped) {
     runtime_options x;
     x.loops = n;
     x.time = &time;
     x.manual = true;
+    x.on_stopped = std::move(on_stopped);
     return x;
   }
 
