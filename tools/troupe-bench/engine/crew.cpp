@@ -1,0 +1,185 @@
+#include "tools/troupe-bench/engine/crew.hpp"
+
+#include "tools/troupe-bench/engine/client.hpp"
+#include "tools/troupe-bench/engine/clock.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstring>
+#include <netdb.h>
+#include <thread>
+#include <unistd.h>
+
+namespace troupe::bench {
+namespace {
+
+constexpr auto look_every = std::chrono::milliseconds(2);
+constexpr std::int64_t second_ns = 1'000'000'000;
+
+}  // namespace
+
+crew::crew(const options& given) : given_(given), started_(now_ns()) {}
+
+crew::~crew() {
+  stop();
+}
+
+std::string crew::start() {
+  how_.version =
+      given_.version == "5" ? mqtt::protocol_version::v5 : mqtt::protocol_version::v3_1_1;
+  how_.keep_alive = given_.keep_alive;
+  how_.user = given_.user;
+  how_.password = given_.password;
+  how_.websocket = given_.websocket;
+  how_.websocket_path = given_.websocket_path;
+  if (given_.tls) {
+    std::string error;
+    tls_ = tls_client::make(given_, error);
+    if (!tls_) return error;
+    how_.tls = tls_.get();
+  }
+  for (auto error : {resolve(given_.publish_to, publish_to_, false),
+                     resolve(given_.subscribe_to, subscribe_to_, false),
+                     resolve(given_.source_addresses, sources_, true)})
+    if (!error.empty()) return error;
+  const auto concurrency = std::max(1U, given_.concurrency / given_.threads);
+  for (std::uint32_t i = 0; i < given_.threads; ++i)
+    workers_.push_back(std::make_unique<worker>(i, concurrency, given_.spin, faults_));
+  for (auto& each : workers_) {
+    each->expect_workers(workers_.size());
+    if (auto error = each->start(); !error.empty()) return error;
+  }
+  return {};
+}
+
+void crew::stop() {
+  for (auto& each : workers_) each->stop();
+}
+
+std::string crew::resolve(const std::vector<std::string>& from, std::vector<endpoint>& to,
+                          bool local) const {
+  for (const auto& text : from) {
+    const auto parts = split_address(text, local ? "1" : default_port(given_));
+    if (!parts) return "'" + text + "' is not HOST or HOST:PORT.";
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    const char* const port = local ? nullptr : parts->port.c_str();
+    if (const int error = ::getaddrinfo(parts->host.c_str(), port, &hints, &found); error != 0)
+      return "The address of " + text + " is not known: " + ::gai_strerror(error) + ".";
+    endpoint made;
+    made.name = text;
+    made.host = parts->host;
+    std::memcpy(&made.address, found->ai_addr, found->ai_addrlen);
+    made.address_bytes = found->ai_addrlen;
+    ::freeaddrinfo(found);
+    to.push_back(std::move(made));
+  }
+  return {};
+}
+
+crew_totals crew::totals() const {
+  crew_totals sum;
+  for (const auto& each : workers_) {
+    const auto& c = each->counters();
+    sum.connected += c.connected.load(std::memory_order_relaxed);
+    sum.resumed += c.resumed.load(std::memory_order_relaxed);
+    sum.ready += c.ready.load(std::memory_order_relaxed);
+    sum.closed += c.closed.load(std::memory_order_relaxed);
+    sum.sent += c.sent.load(std::memory_order_relaxed);
+    sum.acked += c.acked.load(std::memory_order_relaxed);
+    sum.received += c.received.load(std::memory_order_relaxed);
+    sum.foreign += c.foreign.load(std::memory_order_relaxed);
+    sum.corrupted += c.corrupted.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+histogram crew::latency() const {
+  histogram all;
+  for (const auto& each : workers_) all.merge(each->latency());
+  return all;
+}
+
+void crew::everywhere(const std::function<void(worker&)>& task) {
+  std::mutex lock;
+  std::condition_variable changed;
+  std::size_t left = workers_.size();
+  for (auto& each : workers_) {
+    each->post([&, raw = each.get()] {
+      task(*raw);
+      const std::lock_guard guard(lock);
+      if (--left == 0) changed.notify_one();
+    });
+  }
+  std::unique_lock guard(lock);
+  changed.wait(guard, [&] { return left == 0; });
+}
+
+void crew::open(const std::vector<client*>& clients) {
+  everywhere([&](worker& w) {
+    for (std::size_t i = w.index(); i < clients.size(); i += workers_.size())
+      w.queue_open(*clients[i]);
+  });
+}
+
+std::string crew::fault() const {
+  if (faults_.count() == 0) return {};
+  std::string all;
+  for (const auto& sentence : faults_.first()) all += (all.empty() ? "" : "\n") + sentence;
+  return all;
+}
+
+std::string crew::wait(const std::string& what, const std::function<bool(const crew_totals&)>& done,
+                       const std::function<std::uint64_t(const crew_totals&)>& progress) {
+  std::uint64_t last = 0;
+  auto moved = now_ns();
+  for (;;) {
+    const auto now = totals();
+    if (auto sentence = fault(); !sentence.empty()) return sentence;
+    if (done(now)) return {};
+    const auto time = now_ns();
+    if (const auto at = progress(now); at != last) {
+      last = at;
+      moved = time;
+    }
+    if (static_cast<double>(time - moved) > given_.stall * 1e9)
+      return "No progress for " + std::to_string(static_cast<int>(given_.stall)) + " s while " +
+             what + ".";
+    if (static_cast<double>(time - started_) > given_.deadline * 1e9)
+      return "Time is up while " + what + ".";
+    show(what, now);
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+std::string crew::pause(double seconds, const std::string& what) {
+  const auto until = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
+  while (now_ns() < until) {
+    if (auto sentence = fault(); !sentence.empty()) return sentence;
+    show(what, totals());
+    const auto left = std::chrono::nanoseconds(until - now_ns());
+    std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>(
+        left, std::chrono::nanoseconds(0), std::chrono::milliseconds(50)));
+  }
+  return {};
+}
+
+void crew::show(const std::string& what, const crew_totals& now) {
+  const auto time = now_ns();
+  if (given_.quiet || ::isatty(STDERR_FILENO) == 0 || time - shown_ < second_ns) return;
+  const double seconds = shown_ == 0 ? 0 : static_cast<double>(time - shown_) * 1e-9;
+  const double rate =
+      seconds > 0 ? static_cast<double>(now.received - shown_received_) / seconds : 0;
+  std::fprintf(stderr, "\r\033[K%4.0f s  %s: %llu connected, %llu sent, %llu received, %.0f/s",
+               static_cast<double>(time - started_) * 1e-9, what.c_str(),
+               static_cast<unsigned long long>(now.connected),
+               static_cast<unsigned long long>(now.sent),
+               static_cast<unsigned long long>(now.received), rate);
+  shown_ = time;
+  shown_received_ = now.received;
+}
+
+}  // namespace troupe::bench
