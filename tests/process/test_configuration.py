@@ -21,16 +21,16 @@ GOOD = '[limits]\nmax_packet_size = "1MiB"\n'
     ("[node\nname = 1\n", None, ""),
 ])
 def test_mistakes_are_named(tmp_path, text, where, told):
-    """A mistake ends with 1, its file, its line and what was meant."""
+    """A mistake ends with 78 (EX_CONFIG), its file, its line and what was meant."""
     code, said = check_configuration(tmp_path, text)
-    assert code == 1
+    assert code == 78
     assert told in said
     assert re.search(rf"checked\.toml:{where or '[0-9]+'}\b", said), said
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):
     code, said = check_configuration(tmp_path, "[limits]\nfirst = 1\n[auth]\nsecond = 2\n")
-    assert code == 1
+    assert code == 78
     assert "first" in said and "second" in said
 
 
@@ -62,7 +62,7 @@ def test_the_environment_overrides_the_file(start_node):
     ("TROUPE_LIMITS__MAX_PACKET_SIZE", "much", "TROUPE_LIMITS__MAX_PACKET_SIZE")])
 def test_mistakes_in_the_environment(tmp_path, name, value, told):
     code, said = check_configuration(tmp_path, GOOD, **{name: value})
-    assert code == 1
+    assert code == 78
     assert name in said and told in said.replace("MAX_PACKET_SIZE", "max_packet_size") + said
 
 

@@ -17,6 +17,9 @@ using namespace troupe;
 
 namespace {
 
+/// EX_CONFIG of sysexits.h: starting again does not help.
+constexpr int refused_configuration = 78;
+
 struct arguments {
   std::string config_file;
   std::string ready_file;
@@ -131,7 +134,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   auto from = load(given.config_file);
-  if (!from) return 1;
+  if (!from) return refused_configuration;
   if (given.test_config) {
     std::cerr << "The configuration is good\n";
     return 0;
