@@ -106,7 +106,7 @@ struct connect_order {
   bool assigned_client_id = false;
   std::string authentication_data;  // final data of an enhanced authentication
   unsigned loop = 0;             // run loop of the connection
-  std::uint64_t connection = 0;  // its number there
+  std::uint64_t connection = 0;  // its number, unique in the node
   std::uint64_t sequence = 0;    // given by the session shard: the latest wins
 };
 using connect_order_ptr = std::shared_ptr<connect_order>;

@@ -49,6 +49,7 @@ void session::on_exit(const caf::error& reason) {
     retries_.reset();
   }
   disconnect(mqtt::reason_code::unspecified_error, "The session failed");
+  who_->gone(ctrl());  // each would keep the other alive
   lean_actor::on_exit(reason);
 }
 

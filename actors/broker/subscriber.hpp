@@ -75,6 +75,13 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     actor_.swap(awake);
   }
 
+  /// That actor is over; a later one stays.
+  void gone(const caf::actor_control_block* over) {
+    caf::strong_actor_ptr last;  // let go of without the lock
+    std::lock_guard lock(mutex_);
+    if (actor_.get() == over) last.swap(actor_);
+  }
+
  private:
   const session_id id_;
   const std::string client_id_;

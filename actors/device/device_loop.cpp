@@ -19,7 +19,11 @@ constexpr std::int64_t store_poll_ms = 20;
 
 device_loop::device_loop(broker::broker_context& context, runtime::run_loop& loop,
                          connection_counts& counts)
-    : context_(context), loop_(loop), counts_(counts), net_{loop.io(), loop.scratch()} {}
+    : context_(context),
+      loop_(loop),
+      counts_(counts),
+      net_{loop.io(), loop.scratch()},
+      next_number_(1 + loop.index()) {}
 
 device_loop::~device_loop() = default;
 
@@ -51,7 +55,10 @@ void device_loop::add(int fd, std::string peer, bool loopback,
   auto most = counts_.maximum.load();
   while (most < open && !counts_.maximum.compare_exchange_weak(most, open)) {
   }
-  const auto number = next_number_++;
+  // Unique in the node: a session that moves to another loop hears the end of
+  // connections of both.
+  const auto number = next_number_;
+  next_number_ += context_.devices.size();
   auto made = std::make_unique<connection>(*this, number, std::move(settings),
                                            std::move(listener_count));
   auto& c = *made;

@@ -62,7 +62,7 @@ class device_loop final : private runtime::timer_entry {
   std::unordered_map<std::uint64_t, std::unique_ptr<connection>> connections_;
   std::vector<std::uint64_t> waiting_for_store_;
   std::string scratch_;
-  std::uint64_t next_number_ = 1;
+  std::uint64_t next_number_;
 };
 
 }  // namespace troupe::device

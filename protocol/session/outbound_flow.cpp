@@ -1,8 +1,8 @@
 #include "protocol/session/outbound_flow.hpp"
 
-#include <algorithm>
-
 #include "protocol/mqtt/encoder.hpp"
+
+#include <algorithm>
 
 namespace troupe::session {
 
@@ -12,7 +12,9 @@ namespace {
 // follow, so that a later read does not wade through all that was deleted.
 constexpr std::uint32_t floor_refresh = 10'000;
 
-std::uint64_t bytes_of(const delivery& d) noexcept { return d.body->footprint(); }
+std::uint64_t bytes_of(const delivery& d) noexcept {
+  return d.body->footprint();
+}
 
 }  // namespace
 
@@ -21,20 +23,19 @@ outbound_flow::outbound_flow(const session_limits& limits, bool durable)
 
 // --- messages from the topic shards and from the store ----------------------
 
-void outbound_flow::offer(delivery message, std::int64_t now, session_effects& fx,
-                          bool patient) {
+void outbound_flow::offer(delivery message, std::int64_t now, session_effects& fx, bool patient) {
   if (message.level == mqtt::qos::at_most_once) {
     if (!has_client_) return;
     if (unsendable(message, now, fx)) return;
-    if (!patient && !fx.writable())
-      return fx.dropped(*message.body, drop_reason::output_full);
-    fx.send({message.body.get(), 0, message.level, message.retain, false,
-             &message.subscription_ids});
+    if (!patient && !fx.writable()) return fx.dropped(*message.body, drop_reason::output_full);
+    fx.send(
+        {message.body.get(), 0, message.level, message.retain, false, &message.subscription_ids});
     return;
   }
   if (message.stored) {
     const auto order = message.stored.order;
     if (order <= floor_) return;
+    if (!dropped_.empty() && std::erase(dropped_, order) != 0) return;
     if (stored_mode_ || !has_client_) {
       enter_stored_mode();
       latest_ = std::max(latest_, order);
@@ -50,8 +51,8 @@ void outbound_flow::offer(delivery message, std::int64_t now, session_effects& f
 void outbound_flow::enqueue(delivery message, session_effects& fx) {
   const auto bytes = bytes_of(message);
   if (message.stored) {
-    const bool full = queue_.size() >= limits_.cached_messages ||
-                      queued_bytes_ + bytes > limits_.cached_bytes;
+    const bool full =
+        queue_.size() >= limits_.cached_messages || queued_bytes_ + bytes > limits_.cached_bytes;
     // One is always taken, whatever its size, or a large message would never leave the disk.
     if (full && !queue_.empty()) {
       latest_ = std::max(latest_, message.stored.order);
@@ -73,8 +74,7 @@ bool outbound_flow::make_room(std::size_t bytes, session_effects& fx) {
     if (limits_.full_queue == queue_policy::drop_newest || queue_.empty()) return false;
     queued_bytes_ -= bytes_of(queue_.front());
     fx.dropped(*queue_.front().body, drop_reason::queue_full);
-    if (queue_.front().stored)
-      settle(queue_.front(), fx);
+    if (queue_.front().stored) settle(queue_.front(), fx);
     queue_.pop_front();
   }
   return true;
@@ -120,12 +120,13 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
       queue_.push_back(std::move(message));
       continue;
     }
-    inflight_.push_back({it->id, stage::sent, true, true, false, std::move(message)});
+    inflight_.push_back({it->id, stage::sent, true, true, false, true, std::move(message)});
     ++inflight_count_;
     resending_ = true;
     restored_.erase(it);
   }
   settled_.clear();
+  std::erase_if(dropped_, [this](std::uint64_t order) { return order <= floor_; });
   if (end) {
     floor_ = std::max(floor_, through);
     for (const auto& gone : restored_) fx.erase_outgoing(gone.id);
@@ -157,7 +158,7 @@ std::uint32_t outbound_flow::window() const noexcept {
 
 void outbound_flow::pump(std::int64_t now, session_effects& fx) {
   if (!has_client_) return;
-  if (resending_) resend(fx);
+  if (resending_) resend(now, fx);
   while (!resending_ && outstanding_ < window() && !queue_.empty() && fx.writable()) {
     if (!start_next(now, fx)) break;
   }
@@ -176,15 +177,15 @@ bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
   if (id == 0) return false;  // the window is far smaller than the number space
   const bool record = message.stored && message.level == mqtt::qos::exactly_once;
   const auto order = message.stored.order;
-  inflight_.push_back(
-      {id, record ? stage::recording : stage::sent, false, false, true, std::move(message)});
+  inflight_.push_back({id, record ? stage::recording : stage::sent, false, false, true, record,
+                       std::move(message)});
   ++inflight_count_;
   ++outstanding_;
   if (record) {
     ++recording_;
     fx.record_outgoing(id, order, false);
   } else {
-    transmit(inflight_.back(), fx);
+    transmit(inflight_.back(), now, fx);
   }
   return true;
 }
@@ -194,26 +195,32 @@ bool outbound_flow::unsendable(const delivery& message, std::int64_t now, sessio
     fx.dropped(*message.body, drop_reason::expired);
     return true;
   }
+  if (!too_large(message)) return false;
+  // [MQTT-3.1.2-25]: as if it had been sent.
+  fx.dropped(*message.body, drop_reason::too_large);
+  return true;
+}
+
+bool outbound_flow::too_large(const delivery& message) const {
   if (terms_.maximum_packet_size == 0) return false;
   mqtt::publish_form form;
   form.id = 1;
   form.level = message.level;
   form.subscription_ids = message.subscription_ids;
   if (message.body->expires_at() != 0) form.expiry = 1;
-  if (mqtt::encoded_size(*message.body, form, terms_.version) <= terms_.maximum_packet_size)
-    return false;
-  // [MQTT-3.1.2-25]: as if it had been sent.
-  fx.dropped(*message.body, drop_reason::too_large);
-  return true;
+  return mqtt::encoded_size(*message.body, form, terms_.version) > terms_.maximum_packet_size;
 }
 
-void outbound_flow::transmit(exchange& x, session_effects& fx) {
+void outbound_flow::transmit(exchange& x, std::int64_t now, session_effects& fx) {
+  // It was fit to be sent when it was let in; that may be long ago, and for another connection.
+  if (!x.transmitted && x.message.body->expired(now)) return skip(x, drop_reason::expired, fx);
+  if (too_large(x.message)) return skip(x, drop_reason::too_large, fx);
   fx.send({x.message.body.get(), x.id, x.message.level, x.message.retain, x.transmitted,
            &x.message.subscription_ids});
   x.transmitted = true;
 }
 
-void outbound_flow::resend(session_effects& fx) {
+void outbound_flow::resend(std::int64_t now, session_effects& fx) {
   for (auto& x : inflight_) {
     if (!x.resend || x.at == stage::done) continue;
     if (outstanding_ >= window() || !fx.writable()) return;
@@ -221,12 +228,23 @@ void outbound_flow::resend(session_effects& fx) {
     x.counted = true;
     ++outstanding_;
     if (x.at == stage::sent)
-      transmit(x, fx);
+      transmit(x, now, fx);
     else if (x.at == stage::released)
       fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
     // recording and releasing go on when their record is committed
   }
   resending_ = false;
+  sweep();
+}
+
+/// A message in flight that expired or that this client takes no more
+/// [MQTT-3.1.2-24]: as if it had been sent and acknowledged. The caller sweeps.
+void outbound_flow::skip(exchange& x, drop_reason why, session_effects& fx) {
+  fx.dropped(*x.message.body, why);
+  // The client may know the packet id: it is free when it has been released.
+  if (x.message.level == mqtt::qos::exactly_once && x.transmitted) return release(x, fx);
+  if (x.message.stored) settle(x.message, fx);
+  finish(x, fx);
 }
 
 // --- acknowledgements of the client -------------------------------------------
@@ -237,12 +255,31 @@ outbound_flow::exchange* outbound_flow::find(mqtt::packet_id id) noexcept {
   return nullptr;
 }
 
-void outbound_flow::finish(exchange& x) {
+/// The caller has settled the message, and sweeps.
+void outbound_flow::finish(exchange& x, session_effects& fx) {
+  if (x.recorded) fx.erase_outgoing(x.id);
   x.at = stage::done;
   --inflight_count_;
   if (x.counted) --outstanding_;
   x.message = {};
+}
+
+void outbound_flow::sweep() {
   while (!inflight_.empty() && inflight_.front().at == stage::done) inflight_.pop_front();
+}
+
+void outbound_flow::release(exchange& x, session_effects& fx) {
+  if (x.message.stored) {
+    x.at = stage::releasing;
+    ++recording_;
+    x.recorded = true;
+    settle(x.message, fx);
+    fx.record_outgoing(x.id, x.message.stored.order, true);
+    return;
+  }
+  x.at = stage::released;
+  x.message.body.reset();
+  fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
 }
 
 void outbound_flow::puback(mqtt::packet_id id, std::int64_t now, session_effects& fx) {
@@ -253,7 +290,8 @@ void outbound_flow::puback(mqtt::packet_id id, std::int64_t now, session_effects
   if (!x->transmitted)
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a message not sent");
   if (x->message.stored) settle(x->message, fx);
-  finish(*x);
+  finish(*x, fx);
+  sweep();
   pump(now, fx);
 }
 
@@ -262,8 +300,8 @@ void outbound_flow::pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::in
   auto* x = find(id);
   if (x == nullptr) {
     if (is_error(reason)) return;
-    fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id,
-                             mqtt::reason_code::packet_identifier_not_found, {}});
+    fx.send(mqtt::ack_packet{
+        mqtt::ack_kind::pubrel, id, mqtt::reason_code::packet_identifier_not_found, {}});
     return;
   }
   const bool released = x->at == stage::released || x->at == stage::releasing;
@@ -271,24 +309,15 @@ void outbound_flow::pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::in
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBREC for no QoS 2 message");
   if (is_error(reason)) {
     if (released) return;
-    if (x->message.stored) {
-      settle(x->message, fx);
-      fx.erase_outgoing(id);
-    }
-    finish(*x);
+    if (x->message.stored) settle(x->message, fx);
+    finish(*x, fx);
+    sweep();
     return pump(now, fx);
   }
   if (x->at == stage::released) {
     fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
-  } else if (x->at == stage::sent && x->message.stored) {
-    x->at = stage::releasing;
-    ++recording_;
-    settle(x->message, fx);
-    fx.record_outgoing(id, x->message.stored.order, true);
   } else if (x->at == stage::sent) {
-    x->at = stage::released;
-    x->message.body.reset();
-    fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
+    release(*x, fx);
   }
 }
 
@@ -297,8 +326,8 @@ void outbound_flow::pubcomp(mqtt::packet_id id, std::int64_t now, session_effect
   if (x == nullptr) return;
   if (x->at != stage::released)
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBCOMP without PUBREL");
-  if (durable_) fx.erase_outgoing(id);
-  finish(*x);
+  finish(*x, fx);
+  sweep();
   pump(now, fx);
 }
 
@@ -309,7 +338,7 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
   if (x == nullptr) return;
   if (!released && x->at == stage::recording) {
     x->at = stage::sent;
-    if (has_client_ && !x->resend) transmit(*x, fx);
+    if (has_client_ && !x->resend) transmit(*x, now, fx);
   } else if (released && x->at == stage::releasing) {
     x->at = stage::released;
     x->message.body.reset();
@@ -317,6 +346,7 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
     if (has_client_ && !x->resend)
       fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, mqtt::reason_code::success, {}});
   }
+  sweep();
   pump(now, fx);
 }
 
@@ -324,8 +354,8 @@ mqtt::packet_id outbound_flow::next_id() noexcept {
   for (int tries = 0; tries < 65535; ++tries) {
     if (++last_id_ == 0) last_id_ = 1;
     const auto id = last_id_;
-    const bool waiting = std::any_of(restored_.begin(), restored_.end(),
-                                     [id](const auto& x) { return x.id == id; });
+    const bool waiting =
+        std::any_of(restored_.begin(), restored_.end(), [id](const auto& x) { return x.id == id; });
     if (!waiting && find(id) == nullptr) return id;
   }
   return 0;
@@ -395,12 +425,16 @@ bool outbound_flow::drop_stored(const delivery& message, session_effects& fx) {
       std::find(settled_.begin(), settled_.end(), order) != settled_.end();
   if (begun) return false;
   fifo<delivery> kept;
+  bool offered = false;
   for (auto& m : queue_) {
-    if (m.stored.order == order)
+    if (m.stored.order == order) {
       queued_bytes_ -= bytes_of(m);
-    else
+      offered = true;
+    } else {
       kept.push_back(std::move(m));
+    }
   }
+  if (!offered && order > floor_) dropped_.push_back(order);
   queue_ = std::move(kept);
   fx.dropped(*message.body, drop_reason::queue_full);
   settle(message, fx);
@@ -418,6 +452,7 @@ void outbound_flow::restore(std::vector<stored_exchange> exchanges) {
     released.id = x.id;
     released.at = stage::released;
     released.transmitted = true;
+    released.recorded = true;
     released.message.level = mqtt::qos::exactly_once;
     inflight_.push_back(std::move(released));
     ++inflight_count_;

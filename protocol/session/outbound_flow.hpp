@@ -95,15 +95,19 @@ class outbound_flow {
     bool transmitted = false;  // on some connection: the next time is a DUP
     bool resend = false;       // not yet on this connection
     bool counted = false;      // in outstanding_
+    bool recorded = false;     // the store has, or will have, a record of it
     delivery message;
   };
 
   void enqueue(delivery message, session_effects& fx);
   bool make_room(std::size_t bytes, session_effects& fx);
-  void resend(session_effects& fx);
+  void resend(std::int64_t now, session_effects& fx);
   bool start_next(std::int64_t now, session_effects& fx);
-  void transmit(exchange& x, session_effects& fx);
-  void finish(exchange& x);
+  void transmit(exchange& x, std::int64_t now, session_effects& fx);
+  void finish(exchange& x, session_effects& fx);
+  void release(exchange& x, session_effects& fx);
+  void skip(exchange& x, drop_reason why, session_effects& fx);
+  void sweep();
   void request_page(session_effects& fx);
   exchange* find(mqtt::packet_id id) noexcept;
   void settle(const delivery& message, session_effects& fx);
@@ -111,6 +115,7 @@ class outbound_flow {
   mqtt::packet_id next_id() noexcept;
   std::uint32_t window() const noexcept;
   bool unsendable(const delivery& message, std::int64_t now, session_effects& fx);
+  bool too_large(const delivery& message) const;
   void enter_stored_mode() noexcept { stored_mode_ = true; }
 
   const session_limits& limits_;
@@ -119,6 +124,7 @@ class outbound_flow {
   fifo<delivery> queue_;
   std::vector<stored_exchange> restored_;  // waiting for their entry to appear in a page
   std::vector<std::uint64_t> settled_;     // since the page under way was asked for
+  std::vector<std::uint64_t> dropped_;     // above the floor, before they were offered
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t floor_ = 0;
   std::uint64_t reading_from_ = 0;

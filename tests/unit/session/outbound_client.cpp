@@ -89,9 +89,9 @@ void outbound_world::check_publish(const publish_out& publish, std::size_t numbe
   if (limit != 0 && wire_size(publish, terms_.version) > limit) fail("larger than the client takes");
   const auto sequence = std::pair(f.topic, f.level);
   auto& here = last_here_.try_emplace(sequence, 0).first->second;
-  if (number + 1 <= here) fail("out of order on this connection");
-  here = number + 1;
-  if (f.transmitted != 0) return;
+  if (number + 1 <= here && !f.revived) fail("out of order on this connection");
+  here = std::max(here, number + 1);
+  if (f.transmitted != 0 || f.revived) return;
   auto& first = last_first_.try_emplace(sequence, 0).first->second;
   if (number + 1 <= first) fail("first transmission out of order");
   first = number + 1;

@@ -252,7 +252,10 @@ void outbound_world::crash() {
   for (auto& o : offers_) o.clear();
   settled_.clear();
   settled_meanwhile_.reset();
-  for (const auto& [order, d] : store_.owed) fates_[number_of(*d.body)].dropped = 0;
+  for (const auto& [order, d] : store_.owed) {
+    auto& f = fates_[number_of(*d.body)];
+    if (std::exchange(f.dropped, 0) != 0) f.revived = true;
+  }
   // Of the packet ids only those are known that were written.
   auto before = std::exchange(in_use_, {});
   for (const auto& [id, x] : store_.outgoing) {

@@ -62,6 +62,7 @@ class outbound_world final : public session_effects {
     bool shared = false;
     bool accepted = false;     // the flow, or the store, was given it
     bool over = false;         // its clean session ended
+    bool revived = false;      // dropped, which a crash undid: it may come behind newer ones
     unsigned transmitted = 0;
     unsigned delivered = 0;
     unsigned refused = 0;      // PUBREC with an error
