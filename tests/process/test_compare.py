@@ -25,9 +25,9 @@ def result(per_cpu_second=100_000.0, per_second=50_000.0, others=3.0, **messages
                         "per_second": per_second, "others_percent": others}]}
 
 
-def run(contender, number, of, case=PAIRS, failure=""):
+def run(contender, number, of, case=PAIRS, failure="", log_bytes=0):
     return {"case": case.id, "contender": contender, "round": number, "failure": failure,
-            "result": of}
+            "log_bytes": log_bytes, "last_words": "a warning", "result": of}
 
 
 def data_of(runs, case=PAIRS, left_out=()):
@@ -147,11 +147,13 @@ def test_the_document_holds_medians_ratios_and_settings():
 
 
 def test_the_document_tells_what_was_left_out_and_who_disturbed():
-    runs = [run("troupe 1", 0, result(others=90.0)), run("peer 2", 0, None, failure="no result")]
+    runs = [run("troupe 1", 0, result(others=90.0)),
+            run("peer 2", 0, None, failure="no result", log_bytes=1 << 20)]
     text = written(data_of(runs, left_out=[["bulk/pairs-1", "peer 2", 1]]))
     assert "above 25 % in 1 of 1 runs" in text
     assert "bulk/pairs-1 (1 runs)" in text
     assert "**1 of 1: no result**" in text
+    assert "| peer 2 | bulk/pairs-1 | 1024 KiB | a warning |" in text
 
 
 # the whole of it

@@ -125,8 +125,9 @@ class Mosquitto(Adapter):
         lines = ["user root", f"listener {place.port} 127.0.0.1", "allow_anonymous true"]
         if setup.tls:
             lines += [f"certfile {place.certificate}", f"keyfile {place.key}"]
+        # Not 0, unlimited, which 65535 also means: 2.1.2 then logs a warning for each message.
         lines += [f"set_tcp_nodelay {'true' if setup.nodelay else 'false'}",
-                  "max_inflight_messages 0", "max_queued_messages 0", "max_queued_bytes 0",
+                  f"max_inflight_messages {MOST - 1}", "max_queued_messages 0", "max_queued_bytes 0",
                   "log_dest stderr", "log_type error", "log_type warning",
                   "connection_messages false"]
         if not setup.stored:

@@ -89,21 +89,24 @@ class Course:
         if time.monotonic() - self.began > self.plan.seconds_in_all:
             self.data["left_out"].append([case.id, contender.label, number_of_round])
             return
-        result, failure = self._load(case, contender)
-        self.data["runs"].append({"case": case.id, "contender": contender.label,
-                                  "round": number_of_round, "failure": failure, "result": result})
+        run = {"case": case.id, "contender": contender.label, "round": number_of_round,
+               "log_bytes": 0, "last_words": ""}
+        result, failure = self._load(case, contender, run)
+        self.data["runs"].append({**run, "failure": failure, "result": result})
         self.done += 1
         self.say(f"[{self.done}/{self.total}, {(time.monotonic() - self.began) / 60:.1f} min] "
                  f"{case.id}, round {number_of_round + 1}, {contender.label}: "
                  f"{self._outcome(case, result, failure)}")
 
-    def _load(self, case, contender):
+    def _load(self, case, contender, run):
         broker_cores, tool_cores = cores_for(case, self.plan)
         try:
             with Running(contender.adapter, contender.setup, broker_cores, self.plan.certificate,
                          self.plan.folder) as running:
                 self._keep_configuration(case, contender, running.configuration)
-                return bench.load(self.plan.bench, case, running, self.plan.length, tool_cores)
+                out = bench.load(self.plan.bench, case, running, self.plan.length, tool_cores)
+                run["log_bytes"], run["last_words"] = running.log_bytes(), running.last_words()
+                return out
         except NotStarted as why:
             return None, f"did not start: {why}"
 

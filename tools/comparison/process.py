@@ -98,8 +98,14 @@ class Running:
     def alive(self):
         return self.process.poll() is None
 
+    def log_bytes(self):
+        return (self.folder / "log").stat().st_size
+
     def last_words(self):
-        lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+        """The last line of its log."""
+        with open(self.folder / "log", "rb") as log:
+            log.seek(max(0, self.log_bytes() - 4096))
+            lines = log.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it wrote nothing"
 
     def _end(self):

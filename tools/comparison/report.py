@@ -5,6 +5,7 @@ from .cases import GROUPS
 from .figures import (cell_of, geometric_mean, number, others_text, ratio, ratio_text, text_of)
 
 BUSY = 25  # per cent of a core: what others used is then pointed out
+LOUD = 16 << 10  # bytes of a log in one run
 
 
 def table(head, rows):
@@ -30,7 +31,7 @@ class Report:
             cases = [case for case in self.cases if case.group == group]
             if cases:
                 lines += ["", f"## {title}", *self.group(cases)]
-        return "\n".join([*lines, *self.left_out(), *self.configurations()]) + "\n"
+        return "\n".join([*lines, *self.left_out(), *self.loud(), *self.configurations()]) + "\n"
 
     # the head
 
@@ -161,6 +162,20 @@ class Report:
             by_case[case] = by_case.get(case, 0) + 1
         return ["", "## Left out", "", "The time was up before: " + ", ".join(
             f"{case} ({count} runs)" for case, count in by_case.items()) + "."]
+
+    def loud(self):
+        """Brokers that wrote much to their logs: that costs time, and may tell of a wrong setting."""
+        found = {}
+        for run in self.data["runs"]:
+            if run["log_bytes"] > LOUD:
+                found.setdefault((run["contender"], run["case"]), []).append(run)
+        if not found:
+            return []
+        return ["", "## Long logs", "", *table(
+            ["broker", "load", "at most", "last line"],
+            [[label, case, f"{max(run['log_bytes'] for run in runs) // 1024} KiB",
+              runs[-1]["last_words"].replace("|", "/")[:200]]
+             for (label, case), runs in found.items()])]
 
     def configurations(self):
         lines = ["", "## Settings", "", "As written for each run; DIR is a fresh folder, PORT a port "
