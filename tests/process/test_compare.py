@@ -96,7 +96,7 @@ def test_variants_and_loops():
                 brokers.Program("mosquitto", "mosquitto 2.0.11", "/m", "2.0.11"),
                 brokers.Program("flashmq", "flashmq 1", "/f", "1")]
     assert [each.label for each in contenders.contenders_of(PAIRS, programs, 1)] == [
-        "troupe 1", "mosquitto 2.0.11", "flashmq 1", "flashmq 1 (delay)"]
+        "troupe 1", "mosquitto 2.0.11", "mosquitto 2.0.11 (delay)", "flashmq 1", "flashmq 1 (delay)"]
     loops = next(case for case in cases.all_cases() if case.group == "loops")
     assert [(each.label, each.setup.loops) for each in contenders.contenders_of(loops, programs, 1)] == [
         ("troupe 1, 1 loop", 1), ("troupe 1, 2 loops", 2), ("mosquitto 2.0.11, 1 loop", 1),

@@ -38,6 +38,7 @@ def open_files():
 
 class Adapter:
     threads = True  # whether the number of threads can be set
+    delays = False  # whether it leaves TCP_NODELAY off unless told
 
     def __init__(self, program):
         self.program = program
@@ -46,9 +47,12 @@ class Adapter:
         """Setups of the program that take part in a load, by what is added to the label.
 
         stored: whether what sessions are owed goes to a disk. delay: whether a variant
-        without TCP_NODELAY takes part where that is a broker's own default.
+        without TCP_NODELAY takes part where that is the broker's own default.
         """
-        return {"": Setup(stored=stored)}
+        found = {"": Setup(stored=stored)}
+        if delay and self.delays:
+            found[" (delay)"] = Setup(stored=stored, nodelay=False)
+        return found
 
     def configuration(self, setup, place):
         """The text of the configuration file."""
@@ -100,6 +104,7 @@ bind = "127.0.0.1:{place.port}"
 
 class Mosquitto(Adapter):
     threads = False
+    delays = True
 
     def plugin(self):
         """The SQLite plugin of 2.1, beside the program or where packages put it."""
@@ -119,7 +124,7 @@ class Mosquitto(Adapter):
     def variants(self, stored, delay):
         if stored and self.has_plugin():
             return {" (SQLite)": Setup(stored=True), " (memory)": Setup()}
-        return {"": Setup(stored=stored)}
+        return super().variants(stored, delay)
 
     def configuration(self, setup, place):
         lines = ["user root", f"listener {place.port} 127.0.0.1", "allow_anonymous true"]
@@ -148,11 +153,7 @@ class Mosquitto(Adapter):
 
 
 class FlashMQ(Adapter):
-    def variants(self, stored, delay):
-        found = super().variants(stored, delay)
-        if delay:
-            found[" (delay)"] = Setup(stored=stored, nodelay=False)
-        return found
+    delays = True
 
     def configuration(self, setup, place):
         tls = (f"  fullchain {place.certificate}\n  privkey {place.key}\n" if setup.tls else "")

@@ -61,9 +61,9 @@ class Report:
 
     @staticmethod
     def how_to_read(rounds):
-        spread = "median (least..most)" if rounds > 1 else "the figure of the only round"
-        return (f"A cell is the {spread} of {rounds} round{'s' if rounds > 1 else ''}; the brokers "
-                "took turns, each with a fresh process, and another began each round. A run in which "
+        spread = f"median (least..most) of {rounds} rounds" if rounds > 1 else "figure of the only round"
+        return (f"A cell is the {spread}; the brokers took turns, each with a fresh process, and "
+                "another began each round. *delay* is without TCP_NODELAY, a peer's own default. A run in which "
                 "a message was lost, came twice, out of order or damaged does not count and is told in "
                 "bold. *Others* is the share of a core that other processes of the machine used, "
                 "median (most) over the runs of a row.")
@@ -130,26 +130,32 @@ class Report:
         return table([f"{columns[0]} / ...", *columns[1:]], rows)
 
     def summary(self):
-        """The ratio of the first measure of each group, one line a group."""
+        """The ratios of each table but the rates, one line a peer."""
         lines = []
         for group in GROUPS:
             cases = [case for case in self.cases if case.group == group]
-            for title in dict.fromkeys(case.measures[0].table for case in cases):
-                rows = [row for row in self.rows(cases, title)]
-                columns = self.columns([case for _, case, _ in rows])
-                for other in columns[1:]:
-                    found = [ratio(self.cell(case, measure, columns[0]),
-                                   self.cell(case, measure, other)) for _, case, measure in rows]
-                    found = [each for each in found if each]
-                    if found:
-                        lines.append([group, title.lower(), f"{columns[0]} / {other}",
-                                      ratio_text(geometric_mean(found)),
-                                      f"{min(found):.2f}..{max(found):.2f}", str(len(found))])
+            for title in dict.fromkeys(m.table for case in cases for m in case.measures):
+                if not title.endswith("per second"):
+                    lines += self.glance(group, title, self.rows(cases, title))
         if not lines:
             return []
         return ["", "## At a glance", "",
                 *table(["load", "what", "ratio of medians", "geometric mean", "least..most", "rows"],
                        lines)]
+
+    def glance(self, group, title, rows):
+        columns = self.columns([case for _, case, _ in rows])
+        what = title + (" (less is better)" if rows[0][2].less_is_better else "")
+        lines = []
+        for other in columns[1:]:
+            found = [ratio(self.cell(case, measure, columns[0]), self.cell(case, measure, other))
+                     for _, case, measure in rows]
+            found = [each for each in found if each]
+            if found:
+                lines.append([group, what, f"{columns[0]} / {other}",
+                              ratio_text(geometric_mean(found)),
+                              f"{min(found):.2f}..{max(found):.2f}", str(len(found))])
+        return lines
 
     # what else is to be known
 
