@@ -1,8 +1,9 @@
 """How each broker is configured: one adapter per kind.
 
-The same for all: one listener on loopback, anonymous clients, no limit on queues and on
-messages under way but those that cannot be lifted, TCP_NODELAY, as many threads as asked for,
-no log line per message or connection.
+The same for all: one listener on loopback, anonymous clients, no limit on queues but those
+that cannot be lifted, TCP_NODELAY, as many threads as asked for, no log line per message or
+connection. Messages under way are without limit where a limit loses messages or slows the
+broker; where it does neither, both ways take part.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ class Setup:
     stored: bool = False  # sessions, queues and retained messages go to a disk
     tls: bool = False
     nodelay: bool = True
+    wide: bool = True  # as many messages under way as can be; Troupe only: else its default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Adapter:
     def __init__(self, program):
         self.program = program
 
-    def variants(self, stored, delay):
+    def variants(self, stored, further):
         """Setups of the program that take part in a load, by what is added to the label.
 
-        stored: whether what sessions are owed goes to a disk. delay: whether a variant
-        without TCP_NODELAY takes part where that is the broker's own default.
+        stored: whether what sessions are owed goes to a disk. further: whether there are
+        variants besides the usual one, such as without TCP_NODELAY.
         """
         found = {"": Setup(stored=stored)}
-        if delay and self.delays:
+        if further and self.delays:
             found[" (delay)"] = Setup(stored=stored, nodelay=False)
         return found
 
@@ -68,7 +70,16 @@ class Adapter:
 
 
 class Troupe(Adapter):
+    """Messages under way stay at the default, as nothing is lost by it: the rest is queued."""
+
+    def variants(self, stored, further):
+        found = {"": Setup(stored=stored, wide=False)}
+        if further:
+            found[" (wide)"] = Setup(stored=stored)
+        return found
+
     def configuration(self, setup, place):
+        wide = f"max_inflight = {MOST}\nreceive_maximum = {MOST}\n" if setup.wide else ""
         tls = (f'[listeners.tls]\ncertificate = "{place.certificate}"\nkey = "{place.key}"\n'
                if setup.tls else "")
         return f"""[node]
@@ -76,9 +87,7 @@ name = "compared"
 data_dir = "{place.folder}/data"
 run_loops = {setup.loops}
 [limits]
-max_inflight = {MOST}
-receive_maximum = {MOST}
-max_queued_messages = 1000000000
+{wide}max_queued_messages = 1000000000
 max_queued_bytes = "64GiB"
 [durability]
 mode = "process"
@@ -121,10 +130,10 @@ class Mosquitto(Adapter):
         new = all(n.isdigit() for n in numbers) and [int(n) for n in numbers] >= [2, 1]
         return new and self.plugin() is not None
 
-    def variants(self, stored, delay):
+    def variants(self, stored, further):
         if stored and self.has_plugin():
             return {" (SQLite)": Setup(stored=True), " (memory)": Setup()}
-        return super().variants(stored, delay)
+        return super().variants(stored, further)
 
     def configuration(self, setup, place):
         lines = ["user root", f"listener {place.port} 127.0.0.1", "allow_anonymous true"]

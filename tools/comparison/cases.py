@@ -27,7 +27,7 @@ class Case:
     rate: float = 0  # that is to be kept
     tls: bool = False
     stored: bool = False
-    delay: bool = False  # with variants without TCP_NODELAY
+    further: bool = False  # with the brokers' variants, such as without TCP_NODELAY
     loops: tuple = ()  # variants by run loops, on as many cores
 
     @property
@@ -63,7 +63,7 @@ def bulk():
     shapes = {"fan-in": "fan-in, 100 to 1", "fan-out": "fan-out, 1 to 500",
               "pairs": "200 pairs", "shared": "shared group, 100 to 10"}
     return [Case(f"bulk/{shape}-{qos}", f"{title}, QoS {qos}", (shape, "--qos", str(qos)),
-                 exchange(), delay=True)
+                 exchange(), further=True)
             for shape, title in shapes.items() for qos in (0, 1, 2)]
 
 
@@ -72,7 +72,7 @@ def sparse():
                             less_is_better=True) for each in ("p50", "p99", "p99.9"))
     return [Case("sparse/pairs-1", "200 pairs, QoS 1",
                  ("pairs", "--publishers", "200", "--qos", "1", "--rate", "20000"),
-                 (exchange()[0], *latency), rate=20000, delay=True)]
+                 (exchange()[0], *latency), rate=20000, further=True)]
 
 
 def large():

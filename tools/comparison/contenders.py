@@ -17,7 +17,7 @@ def contenders_of(case, programs, loops):
     out = []
     for program in programs:
         adapter = adapter_of(program)
-        for suffix, setup in adapter.variants(case.stored, case.delay).items():
+        for suffix, setup in adapter.variants(case.stored, case.further).items():
             for count in case.loops or (loops,):
                 if case.loops and not adapter.threads and count > 1:
                     continue

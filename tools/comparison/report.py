@@ -63,7 +63,8 @@ class Report:
     def how_to_read(rounds):
         spread = f"median (least..most) of {rounds} rounds" if rounds > 1 else "figure of the only round"
         return (f"A cell is the {spread}; the brokers took turns, each with a fresh process, and "
-                "another began each round. *delay* is without TCP_NODELAY, a peer's own default. A run in which "
+                "another began each round. *delay* is without TCP_NODELAY, a peer's own "
+                "default; *wide* is Troupe with 65,535 messages under way to a client, not 256. A run in which "
                 "a message was lost, came twice, out of order or damaged does not count and is told in "
                 "bold. *Others* is the share of a core that other processes of the machine used, "
                 "median (most) over the runs of a row.")
