@@ -85,6 +85,18 @@ def test_bytes_of_idle_connections():
     assert bench.value_of(measure, {"memory": {"before": 1, "peak": 2}}) is None
 
 
+def test_figures_of_several_phases():
+    case = next(case for case in cases.all_cases() if case.group == "offline")
+    told = {"ok": True, "messages": {"lost": 0},
+            "phases": [{"name": "store", "per_cpu_second": 10.0, "per_second": 20.0, "others_percent": 1},
+                       {"name": "drain", "per_cpu_second": 30.0, "per_second": 40.0, "others_percent": 9}]}
+    assert [bench.value_of(measure, told) for measure in case.measures] == [10.0, 30.0, 20.0, 40.0]
+    assert [measure.row for measure in case.measures] == ["store", "drain", "store", "drain"]
+    assert bench.others_of(told, case.measures[0]) == 1 and bench.others_of(told) == 9
+    text = written(data_of([run("troupe 1", 0, told, case)], case))
+    assert "1,000 messages each, QoS 1, drain | 30.0 |" in text
+
+
 # who and what
 
 def test_another_begins_each_round():
