@@ -93,7 +93,7 @@ def offline(quick):
     return [Case("offline/queues", f"{clients} sessions, {messages:,} messages each, QoS 1",
                  ("offline", "--clients", str(clients), "-n", str(messages), "--qos", "1"),
                  phase_measures("Messages", "store", "drain"),
-                 timed=False, typical=10, stored=True)]
+                 timed=False, typical=15, stored=True)]
 
 
 def retained(quick):
@@ -101,26 +101,26 @@ def retained(quick):
     return [Case("retained/topics", f"{topics:,} topics, QoS 1",
                  ("retained", "--topics", str(topics), "--qos", "1"),
                  phase_measures("Messages", "set", "deliver"),
-                 timed=False, typical=10, stored=True)]
+                 timed=False, typical=15, stored=True)]
 
 
 def connections(quick):
     clients = 1000 if quick else 15_000
     found = []
     for tls in (False, True):
-        kind, title = ("-tls", "TLS") if tls else ("", "no TLS")
+        kind, title, rate = ("-tls", "TLS", 700) if tls else ("", "no TLS", 4000)
         made = clients // 3 if tls else clients
         found += [
             Case(f"connections/storm{kind}", f"{made:,} connections made, {title}",
                  ("connect", "--connections", str(made)),
                  (Measure(f"Connections {CPU}", "per_cpu_second", "connect"),
                   Measure("Connections per second", "per_second", "connect")),
-                 timed=False, typical=5 + made / 1000, tls=tls),
+                 timed=False, typical=2 + made / rate, tls=tls),
             Case(f"connections/idle{kind}", f"{clients:,} idle, {title}",
                  ("idle", "--clients", str(clients)),
                  (Measure("Bytes per idle connection", "bytes_per_connection",
                           less_is_better=True),),
-                 timed=False, typical=5 + clients / 1000, tls=tls)]
+                 timed=False, typical=6 + clients / rate, tls=tls)]
     return found
 
 
