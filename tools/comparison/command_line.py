@@ -65,6 +65,7 @@ def complete(given):
         if getattr(given, name) is None:
             setattr(given, name, value)
     given.troupe = given.troupe or str(RELEASE / "troupe/troupe")
+    given.folder = given.folder and str(pathlib.Path(given.folder).resolve())
     given.bench = given.bench or str(RELEASE / "troupe-bench/troupe-bench")
     if given.rounds < 1 or given.seconds <= 0 or given.warm_up < 0 or given.loops < 1:
         raise ValueError("--rounds, --seconds and --loops are above 0")
