@@ -96,6 +96,10 @@ std::uint16_t rocks_store::shards() const {
 store::figures rocks_store::current() const {
   return engine_->current();
 }
+
+std::uint64_t rocks_store::backlog_bytes() const noexcept {
+  return engine_->backlog_bytes();
+}
 void rocks_store::close() {
   engine_->close();
 }

@@ -38,6 +38,7 @@ class rocks_store final : public store {
   std::uint64_t next_session_count(shard_id shard) override;
   std::uint16_t shards() const override;
   figures current() const override;
+  std::uint64_t backlog_bytes() const noexcept override;
   void close() override;
 
   /// Without threads: runs what waits, with its callbacks, on the calling

@@ -202,6 +202,8 @@ class store {
     bool writable = true;             // false after a disk error, until it heals
   };
   virtual figures current() const = 0;
+  /// figures::backlog_bytes alone, for whoever asks at every read of a socket.
+  virtual std::uint64_t backlog_bytes() const noexcept = 0;
 
   /// Finishes what was given, then closes. Blocks; later calls fail at once.
   virtual void close() = 0;

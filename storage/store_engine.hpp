@@ -40,6 +40,7 @@ class rocks_store::engine {
 
   const store_reader& reader() const noexcept { return reader_; }
   figures current() const;
+  std::uint64_t backlog_bytes() const noexcept { return commits_.backlog(); }
   std::uint16_t shards() const noexcept { return options_.shards; }
   /// Of the start: what was free before this process wrote anything.
   std::uint64_t first_offset(shard_id shard) const;

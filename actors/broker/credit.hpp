@@ -18,15 +18,22 @@ class flow_gauge {
 /// the shards is slowed at its socket.
 class credit {
  public:
-  credit(std::shared_ptr<flow_gauge> gauge, std::size_t bytes)
-      : gauge_(std::move(gauge)), bytes_(bytes) {}
+  credit() = default;
   credit(const credit&) = delete;
   credit& operator=(const credit&) = delete;
-  ~credit() { gauge_->given_back(bytes_); }
+  ~credit() {
+    if (gauge_) gauge_->given_back(bytes_);
+  }
+
+  /// Once.
+  void take(std::shared_ptr<flow_gauge> gauge, std::size_t bytes) noexcept {
+    gauge_ = std::move(gauge);
+    bytes_ = bytes;
+  }
 
  private:
   std::shared_ptr<flow_gauge> gauge_;
-  std::size_t bytes_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace troupe::broker

@@ -5,6 +5,7 @@
 
 #include <caf/actor_control_block.hpp>
 
+#include "actors/broker/fan_out.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/session_id.hpp"
 #include "protocol/session/effects.hpp"
@@ -35,6 +36,9 @@ class device_port {
   virtual void refused(mqtt::reason_code reason, std::string_view sentence) = 0;
 
   virtual void send(const troupe::session::publish_out& publish) = 0;
+  /// All of them at QoS 0; false, and nothing happens, if this client needs an
+  /// encoding of its own or the write buffer has no room.
+  virtual bool send(const fan_out& messages) = 0;
   virtual void send(const mqtt::ack_packet& ack) = 0;
   virtual void send(const mqtt::suback_packet& suback) = 0;
   virtual void send_pingresp() = 0;

@@ -12,6 +12,7 @@ TROUPE_LOCAL_MESSAGE(publish_request)
 TROUPE_LOCAL_MESSAGE(route_change)
 TROUPE_LOCAL_MESSAGE(commit_done)
 TROUPE_LOCAL_MESSAGE(deliver)
+TROUPE_LOCAL_MESSAGE(deliver_alike)
 TROUPE_LOCAL_MESSAGE(publish_outcome)
 TROUPE_LOCAL_MESSAGE(route_changed)
 TROUPE_LOCAL_MESSAGE(attach_client)
@@ -53,7 +54,7 @@ using wildcard_index_actor = caf::typed_actor<
 /// All that a topic shard knows of its receivers.
 using subscriber_actor = caf::typed_actor<
     // From topic shards: messages chosen for this session.
-    caf::reacts_to<deliver>>;
+    caf::reacts_to<deliver>, caf::reacts_to<deliver_alike>>;
 
 /// The MQTT state of one client; a subscriber that also has a connection.
 using session_actor = subscriber_actor::extend<

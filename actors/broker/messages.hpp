@@ -9,9 +9,11 @@
 #include <variant>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <caf/actor_control_block.hpp>
 
 #include "actors/broker/credit.hpp"
+#include "actors/broker/fan_out.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
@@ -19,7 +21,8 @@
 #include "storage/store.hpp"
 
 /// What the actors of the broker say to each other. Every message is one
-/// struct; interfaces.hpp says who says which to whom.
+/// struct; interfaces.hpp says who says which to whom. Sparse traffic puts one
+/// thing into each: the lists have room for one without an allocation.
 namespace troupe::broker {
 
 // --- to a topic shard -------------------------------------------------------
@@ -55,8 +58,8 @@ struct publish_item {
 struct publish_batch {
   session_id from;                // none: the broker itself
   caf::strong_actor_ptr answer_to;  // may be null
-  std::vector<publish_item> items;
-  std::shared_ptr<credit> held;
+  boost::container::small_vector<publish_item, 1> items;
+  std::shared_ptr<const credit> held;
 };
 struct publish_request {
   std::shared_ptr<publish_batch> batch;
@@ -85,10 +88,18 @@ struct commit_done {
 
 /// In the order of the topic shard that sends it.
 struct deliver {
-  std::vector<troupe::session::delivery> messages;
+  troupe::session::deliveries messages;
 };
+/// Messages that many get on the same terms: none of them is owed, and no
+/// subscription identifier or shared group is in it.
+struct deliver_alike {
+  std::shared_ptr<const fan_out> messages;
+  mqtt::qos level = mqtt::qos::at_most_once;  // of all of them
+};
+using publish_outcomes =
+    boost::container::small_vector<std::pair<std::uint64_t, mqtt::reason_code>, 2>;
 struct publish_outcome {
-  std::vector<std::pair<std::uint64_t, mqtt::reason_code>> outcomes;
+  publish_outcomes outcomes;
 };
 struct route_changed {
   std::uint64_t token = 0;
@@ -120,15 +131,23 @@ struct client_publish {
   mqtt::message_ptr body;
   mqtt::packet_id id = 0;
 };
-using client_packet =
-    std::variant<client_publish, mqtt::ack_packet, mqtt::subscribe_packet, mqtt::unsubscribe_packet,
-                 mqtt::pingreq_packet, mqtt::disconnect_packet>;
+/// An acknowledgement. What a client says beside its reason is not kept.
+struct client_ack {
+  mqtt::ack_kind kind{};
+  mqtt::packet_id id = 0;
+  mqtt::reason_code reason{};
+};
+/// What comes rarely and is large.
+using client_request =
+    std::variant<mqtt::subscribe_packet, mqtt::unsubscribe_packet, mqtt::disconnect_packet>;
+using client_packet = std::variant<client_publish, client_ack, mqtt::pingreq_packet,
+                                   std::unique_ptr<client_request>>;
 
 /// All packets of one read of the client's socket.
 struct client_batch {
   std::uint64_t connection = 0;
-  std::vector<client_packet> packets;
-  std::shared_ptr<credit> held;
+  boost::container::small_vector<client_packet, 2> packets;
+  credit held;
 };
 struct client_input {
   std::shared_ptr<client_batch> batch;

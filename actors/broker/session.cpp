@@ -64,6 +64,8 @@ void session::receive(caf::mailbox_element& m) {
     on_input(input->batch);
   } else if (auto* d = runtime::mutable_payload<deliver>(m)) {
     on_deliver(d->messages);
+  } else if (auto* alike = runtime::mutable_payload<deliver_alike>(m)) {
+    on_deliver(*alike);
   } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
     if (phase_ == phase::ending && outcome->outcomes.front().first == hand_over_token)
       handed_on(outcome->outcomes.size());

@@ -123,12 +123,15 @@ class session final : public runtime::lean_actor,
   // session_client.cpp: packets
   void on_input(const std::shared_ptr<client_batch>& batch);
   void continue_input();
-  std::size_t work_on(client_batch& batch, std::size_t from);
+  std::size_t work_on(const std::shared_ptr<client_batch>& keep, std::size_t from);
+  void on_request(const client_request& request);
   void on_publish(client_publish& publish);
-  void on_ack(const mqtt::ack_packet& ack);
+  void on_ack(const client_ack& ack);
   void on_disconnect(const mqtt::disconnect_packet& packet);
-  void on_outcomes(const std::vector<std::pair<std::uint64_t, mqtt::reason_code>>& outcomes);
-  void on_deliver(std::vector<troupe::session::delivery>& messages);
+  void on_outcomes(const publish_outcomes& outcomes);
+  void on_deliver(troupe::session::deliveries& messages);
+  void on_deliver(const deliver_alike& all);
+  bool may_receive(std::string_view topic);
 
   // session_subscriptions.cpp
   void on_subscribe(const mqtt::subscribe_packet& packet);
@@ -235,7 +238,7 @@ class session final : public runtime::lean_actor,
   std::optional<storage::transaction> writes_;
   std::vector<after_commit> after_;
   std::vector<std::pair<shard_id, std::shared_ptr<publish_batch>>> batches_;
-  std::shared_ptr<credit> credit_;
+  std::shared_ptr<client_batch> input_;  // at hand
 };
 
 }  // namespace troupe::broker

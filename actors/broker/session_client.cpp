@@ -15,22 +15,23 @@ void session::on_input(const std::shared_ptr<client_batch>& batch) {
     held_input_.push_back({batch, 0});
     return;
   }
-  if (const auto done = work_on(*batch, 0); done < batch->packets.size())
+  if (const auto done = work_on(batch, 0); done < batch->packets.size())
     held_input_.push_back({batch, done});
 }
 
 void session::continue_input() {
   while (changes_.empty() && !held_input_.empty()) {
     auto& next = held_input_.front();
-    next.done = work_on(*next.batch, next.done);
+    next.done = work_on(next.batch, next.done);
     if (next.done < next.batch->packets.size()) return;
     held_input_.pop_front();
   }
 }
 
-std::size_t session::work_on(client_batch& batch, std::size_t from) {
+std::size_t session::work_on(const std::shared_ptr<client_batch>& keep, std::size_t from) {
+  auto& batch = *keep;
   if (batch.connection != connection_) return batch.packets.size();
-  credit_ = batch.held;
+  input_ = keep;
   for (; from < batch.packets.size(); ++from) {
     // A packet before it may have ended the connection. (That the client has
     // gone meanwhile is no reason to forget what it said.)
@@ -42,20 +43,23 @@ std::size_t session::work_on(client_batch& batch, std::size_t from) {
     auto& packet = batch.packets[from];
     if (auto* publish = std::get_if<client_publish>(&packet)) {
       on_publish(*publish);
-    } else if (auto* ack = std::get_if<mqtt::ack_packet>(&packet)) {
+    } else if (auto* ack = std::get_if<client_ack>(&packet)) {
       on_ack(*ack);
-    } else if (auto* subscribe = std::get_if<mqtt::subscribe_packet>(&packet)) {
-      on_subscribe(*subscribe);
-    } else if (auto* unsubscribe = std::get_if<mqtt::unsubscribe_packet>(&packet)) {
-      on_unsubscribe(*unsubscribe);
     } else if (std::holds_alternative<mqtt::pingreq_packet>(packet)) {
       send_pingresp();
-    } else if (auto* goodbye = std::get_if<mqtt::disconnect_packet>(&packet)) {
-      on_disconnect(*goodbye);
+    } else {
+      on_request(*std::get<std::unique_ptr<client_request>>(packet));
     }
   }
-  credit_.reset();
+  input_.reset();
   return from;
+}
+
+void session::on_request(const client_request& request) {
+  if (auto* subscribe = std::get_if<mqtt::subscribe_packet>(&request)) return on_subscribe(*subscribe);
+  if (auto* unsubscribe = std::get_if<mqtt::unsubscribe_packet>(&request))
+    return on_unsubscribe(*unsubscribe);
+  on_disconnect(std::get<mqtt::disconnect_packet>(request));
 }
 
 void session::on_publish(client_publish& publish) {
@@ -85,7 +89,7 @@ void session::on_publish(client_publish& publish) {
   route({std::move(publish.body), result.token, remember ? publish.id : mqtt::packet_id{0}});
 }
 
-void session::on_ack(const mqtt::ack_packet& ack) {
+void session::on_ack(const client_ack& ack) {
   switch (ack.kind) {
     case mqtt::ack_kind::puback:
       return outbound_.puback(ack.id, now(), *this);
@@ -112,8 +116,7 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
   if (auto* device = std::exchange(device_, nullptr)) device->close();
 }
 
-void session::on_outcomes(
-    const std::vector<std::pair<std::uint64_t, mqtt::reason_code>>& outcomes) {
+void session::on_outcomes(const publish_outcomes& outcomes) {
   for (const auto& [token, reason] : outcomes) {
     if (token == replay_token)
       replayed_on(1);
@@ -122,15 +125,38 @@ void session::on_outcomes(
   }
 }
 
-void session::on_deliver(std::vector<troupe::session::delivery>& messages) {
-  if (phase_ == phase::ending || phase_ == phase::resting) return;
-  if (phase_ == phase::loading) return;  // it stands in the store
+bool session::may_receive(std::string_view topic) {
   if (const auto version = context_.authorizer.version(); version != authorizer_version_) {
     authorizer_ = context_.authorizer.get();
     authorizer_version_ = version;
   }
+  return !authorizer_ || authorizer_->may_receive(identity(), topic);
+}
+
+void session::on_deliver(const deliver_alike& all) {
+  if (phase_ != phase::active) return;  // nothing is kept for it
+  const auto& messages = all.messages->messages();
+  const bool allowed = may_receive(messages.front()->topic());  // it is the same of all
+  if (allowed && all.messages->alike_at(all.level) && device_ != nullptr &&
+      outbound_.has_client() && device_->send(*all.messages))
+    return;
+  for (const auto& body : messages) {
+    if (!allowed) {
+      dropped(*body, troupe::session::drop_reason::not_authorized);
+      continue;
+    }
+    troupe::session::delivery d;
+    d.body = body;
+    d.level = all.level;
+    outbound_.offer(std::move(d), now(), *this);
+  }
+}
+
+void session::on_deliver(troupe::session::deliveries& messages) {
+  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (phase_ == phase::loading) return;  // it stands in the store
   for (auto& d : messages) {
-    if (authorizer_ && !authorizer_->may_receive(identity(), d.body->topic())) {
+    if (!may_receive(d.body->topic())) {
       dropped(*d.body, troupe::session::drop_reason::not_authorized);
       if (d.stored) settle(d.stored, d.body->footprint());
       continue;

@@ -43,7 +43,7 @@ publish_item& session::item_for(const mqtt::message& message) {
     batch = std::make_shared<publish_batch>();
     batch->from = who_->id();
     batch->answer_to = strong(*this);
-    batch->held = credit_;
+    if (input_) batch->held = {input_, &input_->held};
     batches_.emplace_back(shard, batch);
   }
   auto& item = batch->items.emplace_back();

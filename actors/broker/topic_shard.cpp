@@ -10,7 +10,15 @@ using observe::counter;
 
 namespace {
 
-constexpr std::size_t match_cache_limit = 8;
+// Receivers of one message that are worth a list and an encoding of their own.
+constexpr std::size_t fan_out_from = 4;
+constexpr std::size_t kept_parcels = 64;
+
+/// Nothing is owed to it and nothing but the message itself is for it.
+bool on_plain_terms(const receiver& r) {
+  return !r.who->ended() && !r.who->durable() && !r.retain && !r.share &&
+         r.subscription_ids.empty();
+}
 
 }  // namespace
 
@@ -39,14 +47,16 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   auto& batch = *keep;
   storage::transaction writes;
   commitment pending;
-  std::vector<parcel> now;
+  auto now = std::move(now_);
+  const bool several = batch.items.size() > 1;
+  last_match_.checked = false;
   publish_outcome outcome;
   for (auto& item : batch.items) {
     const auto before = writes.size();
-    publish_one(item, batch.from, writes, pending, now);
+    publish_one(item, several, batch.from, writes, pending, now);
     if (item.token == 0) continue;
-    const auto reason = receivers_.empty() ? mqtt::reason_code::no_matching_subscribers
-                                           : mqtt::reason_code::success;
+    const auto reason = to_->empty() ? mqtt::reason_code::no_matching_subscribers
+                                     : mqtt::reason_code::success;
     // What nothing was written for is answered now, the rest when it is safe.
     auto& answers = writes.size() == before ? outcome.outcomes : pending.outcomes;
     answers.emplace_back(item.token, reason);
@@ -54,6 +64,8 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   // Before anyone hears of it: who then reads the store finds what was retained.
   if (!writes.empty()) commit(std::move(writes), std::move(pending), keep);
   hand_out(now);
+  now.clear();
+  if (now.capacity() <= kept_parcels) now_ = std::move(now);
   if (!outcome.outcomes.empty()) tell(batch.answer_to, std::move(outcome));
 }
 
@@ -68,8 +80,9 @@ void topic_shard::commit(storage::transaction writes, commitment pending,
                         });
 }
 
-void topic_shard::publish_one(publish_item& item, session_id from, storage::transaction& writes,
-                              commitment& pending, std::vector<parcel>& now) {
+void topic_shard::publish_one(publish_item& item, bool several, session_id from,
+                              storage::transaction& writes, commitment& pending,
+                              std::vector<parcel>& now) {
   const auto& message = *item.body;
   if (item.received != 0) writes.put_received(from, item.received);
   if (item.declined && item.declined->stored) {
@@ -77,72 +90,93 @@ void topic_shard::publish_one(publish_item& item, session_id from, storage::tran
     writes.settle(item.declined->declined_by->id(), place.order,
                   {place.body_shard, place.body_offset}, place.sole);
   }
-  find_receivers(item);
+  find_receivers(item, several);
   if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
-  if (receivers_.empty()) {
+  if (to_->empty()) {
     // What the node tells of itself is no loss.
     if (from != session_id{}) context_.count(counter::messages_dropped_no_subscribers);
     return;
   }
+  if (to_ == last_match_.alike.get()) return fan(item, now);
   const auto kept = owe(item, writes, pending);
-  if (kept == receivers_.size()) return;
-  for (auto& r : receivers_) {
+  if (kept == to_->size()) return;
+  for (const auto& r : *to_) {
     if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
     if (!r.who->online()) continue;  // QoS 0 for a session without a client
     troupe::session::delivery d;
     d.body = item.body;
     d.level = r.level;
     d.retain = r.retain;
-    d.subscription_ids = std::move(r.subscription_ids);
+    d.subscription_ids = r.subscription_ids;
     d.share = r.share;
     parcel_for(now, r.who).messages.push_back(std::move(d));
   }
 }
 
-void topic_shard::find_receivers(publish_item& item) {
+void topic_shard::fan(const publish_item& item, std::vector<parcel>& now) {
+  auto& c = last_match_;
+  if (now.empty() || now.back().receivers != c.alike)
+    now.push_back({nullptr, {}, c.alike, std::make_shared<fan_out>()});
+  now.back().alike->add(item.body);
+}
+
+void topic_shard::find_receivers(publish_item& item, bool several) {
   if (item.directed) {
     auto& d = *item.directed;
-    receivers_.clear();
+    found_.clear();
+    to_ = &found_;
     if (!d.to->ended())
-      receivers_.push_back({d.to, d.level, d.retain, std::move(d.subscription_ids), nullptr});
+      found_.push_back({d.to, d.level, d.retain, std::move(d.subscription_ids), nullptr});
   } else if (item.declined) {
+    to_ = &found_;
     if (matcher_.rematch(*item.body, *item.declined->share, item.declined->declined_by->id(),
-                         receivers_))
+                         found_))
       context_.count(counter::messages_redispatched);
   } else {
-    match(*item.body);
+    match(*item.body, several);
   }
 }
 
-void topic_shard::match(const mqtt::message& message) {
-  // A publisher sends to the same topic many times in a row.
+void topic_shard::match(const mqtt::message& message, bool several) {
   auto& c = last_match_;
   if (c.valid && c.version == matcher_.version() && c.level == message.level() &&
       c.retain == message.retain() && c.publisher == message.publisher() &&
-      c.topic == message.topic()) {
-    receivers_ = c.receivers;
-    std::erase_if(receivers_, [](const receiver& r) { return r.who->ended(); });
+      c.topic == message.topic() && still_holds()) {
+    to_ = c.alike ? c.alike.get() : &c.receivers;
     return;
   }
-  const auto version = matcher_.version();
+  c.alike = nullptr;
+  c.version = matcher_.version();
   const auto before = matcher_.no_local();
-  matcher_.match(message, receivers_);
+  matcher_.match(message, c.receivers);
+  to_ = &c.receivers;
   const auto skipped = matcher_.no_local() - before;
   if (skipped != 0) context_.count(counter::messages_dropped_no_local, skipped);
-  // Groups choose for each message; what many get is not worth a copy.
-  c.valid = skipped == 0 && receivers_.size() <= match_cache_limit &&
-            std::none_of(receivers_.begin(), receivers_.end(),
+  // A publisher sends to the same topic many times in a row; groups choose for each message.
+  c.valid = several && skipped == 0 &&
+            std::none_of(c.receivers.begin(), c.receivers.end(),
                          [](const receiver& r) { return r.share != nullptr; });
-  if (!c.valid) {
-    c.receivers.clear();
-    return;
-  }
-  c.version = version;
+  if (!c.valid) return;
   c.level = message.level();
   c.retain = message.retain();
   c.publisher = message.publisher();
   c.topic.assign(message.topic());
-  c.receivers = receivers_;
+  c.checked = true;
+  if (c.receivers.size() < fan_out_from || message.retain() ||
+      !std::all_of(c.receivers.begin(), c.receivers.end(), on_plain_terms))
+    return;
+  c.alike = std::make_shared<const std::vector<receiver>>(std::move(c.receivers));
+  to_ = c.alike.get();
+}
+
+/// Looks once in a batch: what the routes do not tell is how a session is now.
+bool topic_shard::still_holds() {
+  auto& c = last_match_;
+  if (c.checked) return true;
+  c.checked = true;
+  if (c.alike) return std::all_of(c.alike->begin(), c.alike->end(), on_plain_terms);
+  return std::none_of(c.receivers.begin(), c.receivers.end(),
+                      [](const receiver& r) { return r.who->ended(); });
 }
 
 void topic_shard::keep_retained(const mqtt::message& message, storage::transaction& writes) {
@@ -159,14 +193,14 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
 
 std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& writes,
                                commitment& pending) {
-  const bool any = std::any_of(receivers_.begin(), receivers_.end(), [](const receiver& r) {
+  const bool any = std::any_of(to_->begin(), to_->end(), [](const receiver& r) {
     return r.level != mqtt::qos::at_most_once && r.who->durable();
   });
   if (!any) return 0;
-  std::vector<receiver*> owed;
+  std::vector<const receiver*> owed;
   const auto bytes = item.body->footprint();
   const auto limits = context_.limits.get();
-  for (auto& r : receivers_) {
+  for (const auto& r : *to_) {
     if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
     if (!r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
       if (limits->full_queue == troupe::session::queue_policy::drop_newest) {
@@ -184,7 +218,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
   entry.sole = owed.size() == 1;
   entry.size = static_cast<std::uint32_t>(bytes);
   writes.append(entry.body, *item.body, static_cast<std::uint32_t>(owed.size()));
-  for (auto* r : owed) {
+  for (const auto* r : owed) {
     entry.level = r->level;
     entry.retain = r->retain;
     entry.subscription_ids = r->subscription_ids;
@@ -196,7 +230,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     d.body = item.body;
     d.level = r->level;
     d.retain = r->retain;
-    d.subscription_ids = std::move(r->subscription_ids);
+    d.subscription_ids = r->subscription_ids;
     d.replayed = item.directed != nullptr;
     d.stored = {pending.owed++, shard_, entry.body.offset, entry.sole};
     d.share = r->share;
@@ -227,19 +261,24 @@ void topic_shard::committed(const commit_done& done) {
 
 topic_shard::parcel& topic_shard::parcel_for(std::vector<parcel>& parcels,
                                              const subscriber_ptr& to) {
-  // A batch is short and mostly for the same receivers; a fan-out is one
-  // message, where the last parcel is the one or none is.
-  if (!parcels.empty() && parcels.back().to == to) return parcels.back();
-  if (parcels.size() <= 16) {
-    for (auto& p : parcels)
-      if (p.to == to) return p;
-  }
-  parcels.push_back({to, {}});
+  // A batch is short and mostly for the same receivers. Nothing is put before a fan-out
+  // that stands there already: it would overtake.
+  const auto last = parcels.size() > 16 ? parcels.size() - 16 : 0;
+  for (auto at = parcels.size(); at > last && !parcels[at - 1].alike; --at)
+    if (parcels[at - 1].to == to) return parcels[at - 1];
+  parcels.push_back({to, {}, nullptr, nullptr});
   return parcels.back();
 }
 
 void topic_shard::hand_out(std::vector<parcel>& parcels) {
   for (auto& p : parcels) {
+    if (p.alike) {
+      for (const auto& r : *p.receivers) {
+        if (r.level == mqtt::qos::at_most_once && !r.who->online()) continue;
+        if (auto actor = r.who->actor()) tell(actor, deliver_alike{p.alike, r.level});
+      }
+      continue;
+    }
     // A session that sleeps finds in the store what was committed for it.
     if (auto actor = p.to->actor())
       tell(actor, deliver{std::move(p.messages)});

@@ -29,15 +29,18 @@ class topic_shard final : public runtime::lean_actor {
   void receive(caf::mailbox_element& m) override;
 
  private:
-  /// Deliveries gathered for one session.
+  /// Deliveries gathered for one session, or for all receivers of a fan-out.
   struct parcel {
     subscriber_ptr to;
-    std::vector<troupe::session::delivery> messages;
+    troupe::session::deliveries messages;
+    // Or the same to many:
+    std::shared_ptr<const std::vector<receiver>> receivers;
+    std::shared_ptr<fan_out> alike;
   };
   /// A batch whose transaction is on its way to the disk.
   struct commitment {
     std::shared_ptr<publish_batch> batch;
-    std::vector<std::pair<std::uint64_t, mqtt::reason_code>> outcomes;
+    publish_outcomes outcomes;
     std::vector<parcel> parcels;  // stored.order counts from 0 until the commit
     std::uint64_t owed = 0;
     std::uint64_t owed_bytes = 0;
@@ -46,10 +49,12 @@ class topic_shard final : public runtime::lean_actor {
   void publish(const std::shared_ptr<publish_batch>& keep);
   void commit(storage::transaction writes, commitment pending,
               std::shared_ptr<publish_batch> batch);
-  void publish_one(publish_item& item, session_id from, storage::transaction& writes,
-                   commitment& pending, std::vector<parcel>& now);
-  void find_receivers(publish_item& item);
-  void match(const mqtt::message& message);
+  void publish_one(publish_item& item, bool several, session_id from,
+                   storage::transaction& writes, commitment& pending, std::vector<parcel>& now);
+  void fan(const publish_item& item, std::vector<parcel>& now);
+  void find_receivers(publish_item& item, bool several);
+  void match(const mqtt::message& message, bool several);
+  bool still_holds();
   void keep_retained(const mqtt::message& message, storage::transaction& writes);
   std::uint32_t owe(const publish_item& item, storage::transaction& writes, commitment& pending);
   void committed(const commit_done& done);
@@ -58,17 +63,23 @@ class topic_shard final : public runtime::lean_actor {
 
   broker_context& context_;
   matcher matcher_;
-  std::vector<receiver> receivers_;  // of the message at hand
+  /// The receivers of the message at hand: found_, or what last_match_ has.
+  const std::vector<receiver>* to_ = &found_;
+  std::vector<receiver> found_;
   /// The receivers of the latest message, while nothing changes for it.
   struct {
     std::string topic;
     std::vector<receiver> receivers;
+    /// In their place if they are many, each on plain terms.
+    std::shared_ptr<const std::vector<receiver>> alike;
     std::uint64_t version = 0;
     std::uint64_t publisher = 0;
     mqtt::qos level{};
     bool retain = false;
     bool valid = false;
+    bool checked = false;  // in the batch at hand
   } last_match_;
+  std::vector<parcel> now_;  // of the batch at hand; kept for its capacity
   std::unordered_map<std::uint64_t, commitment> commitments_;
   std::uint64_t next_commitment_ = 1;
   std::uint64_t next_offset_;

@@ -80,7 +80,7 @@ void connection::on_open(const net::peer_info&) { state_ = state::connecting; }
 
 void connection::on_read(std::string_view bytes) {
   heard_at_ = loop_.loop().now();
-  loop_.context().count(counter::bytes_received, bytes.size());
+  loop_.counters().add(counter::bytes_received, bytes.size());
   if (state_ == state::closing) return;
   if (rest_.empty()) {
     const auto used = parse(bytes);
@@ -129,7 +129,7 @@ std::size_t connection::parse(std::string_view bytes) {
 bool connection::on_frame(const mqtt::frame& frame) {
   using mqtt::packet_type;
   const auto type = frame.type();
-  loop_.context().count(observe::packets_received(static_cast<unsigned>(type)));
+  loop_.counters().add(observe::packets_received(static_cast<unsigned>(type)));
   if (state_ == state::connecting) {
     if (type == packet_type::connect) return on_connect(frame);
     return fail(reason_code::protocol_error, "First packet is not CONNECT");
@@ -149,7 +149,7 @@ bool connection::on_frame(const mqtt::frame& frame) {
     case packet_type::pubrec:
     case packet_type::pubrel:
     case packet_type::pubcomp:
-      return add(mqtt::decode_ack(frame, version_));
+      return on_ack(frame);
     case packet_type::subscribe:
       return add(mqtt::decode_subscribe(frame, version_));
     case packet_type::unsubscribe:
@@ -159,18 +159,30 @@ bool connection::on_frame(const mqtt::frame& frame) {
     case packet_type::pingreq: {
       if (frame.flags() != 0 || !frame.body.empty())
         return fail(reason_code::malformed_packet, "Malformed PINGREQ");
-      return add(mqtt::decoded<mqtt::pingreq_packet>(mqtt::pingreq_packet{}));
+      batch().packets.emplace_back(mqtt::pingreq_packet{});
+      return true;
     }
     default:
       return fail(reason_code::protocol_error, "Packet that a client may not send");
   }
 }
 
+broker::client_batch& connection::batch() {
+  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
+  return *batch_;
+}
+
 template <class Packet>
 bool connection::add(mqtt::decoded<Packet> packet) {
   if (!packet) return fail(packet.error().reason, packet.error().sentence);
-  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
-  batch_->packets.emplace_back(std::move(*packet));
+  batch().packets.emplace_back(std::make_unique<broker::client_request>(std::move(*packet)));
+  return true;
+}
+
+bool connection::on_ack(const mqtt::frame& frame) {
+  const auto ack = mqtt::decode_ack(frame, version_);
+  if (!ack) return fail(ack.error().reason, ack.error().sentence);
+  batch().packets.emplace_back(broker::client_ack{ack->kind, ack->id, ack->reason});
   return true;
 }
 
@@ -207,8 +219,7 @@ bool connection::on_publish(const mqtt::frame& frame) {
   if (const auto most = settings_->max_message_expiry; most != 0 && (!expiry || *expiry > most))
     expiry = static_cast<std::uint32_t>(most);
   if (expiry) f.expires_at = f.received_at + std::int64_t{*expiry} * 1000;
-  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
-  batch_->packets.emplace_back(broker::client_publish{mqtt::message::make(f), p.id});
+  batch().packets.emplace_back(broker::client_publish{mqtt::message::make(f), p.id});
   return true;
 }
 
@@ -217,7 +228,7 @@ void connection::hand_over(std::size_t bytes) {
   auto batch = std::move(batch_);
   batch->connection = number_;
   if (!gauge_) gauge_ = std::make_shared<gauge>(loop_, number_);
-  batch->held = std::make_shared<broker::credit>(gauge_, bytes);
+  batch->held.take(gauge_, bytes);
   if (!gauge_->take(bytes)) pause(by_credit);
   if (loop_.store_is_behind()) {
     pause(by_store);
@@ -227,7 +238,7 @@ void connection::hand_over(std::size_t bytes) {
 }
 
 bool connection::fail(reason_code reason, const char* sentence) {
-  loop_.context().count(counter::malformed_packets);
+  loop_.counters().add(counter::malformed_packets);
   observe::log_limited(observe::log_module::net, observe::log_level::info,
                        "Connection ended for what it sent",
                        {{"address", transport_->peer().address}, {"reason", sentence}});
@@ -240,7 +251,7 @@ bool connection::fail(reason_code reason, const char* sentence) {
 void connection::pause(unsigned why) {
   if (paused_ == 0) {
     transport_->pause_reading();
-    if (why != by_admission) loop_.context().count(counter::backpressure_pauses);
+    if (why != by_admission) loop_.counters().add(counter::backpressure_pauses);
   }
   paused_ = static_cast<std::uint8_t>(paused_ | why);
 }
@@ -261,8 +272,8 @@ void connection::write(const Packet& packet, unsigned type) {
   auto& out = loop_.scratch();
   out.clear();
   if (!mqtt::encode(out, packet, version_, client_packet_limit_)) return;
-  loop_.context().count(observe::packets_sent(type));
-  loop_.context().count(counter::bytes_sent, out.size());
+  loop_.counters().add(observe::packets_sent(type));
+  loop_.counters().add(counter::bytes_sent, out.size());
   transport_->write(out);
   loop_.loop().flush_later(*this);
 }
@@ -340,13 +351,28 @@ void connection::send(const session::publish_out& publish) {
   auto& out = loop_.scratch();
   out.clear();
   mqtt::encode_publish(out, body, form, version_);
-  auto& context = loop_.context();
-  context.count(observe::packets_sent(3));
-  context.count(observe::messages_sent(static_cast<unsigned>(publish.level)));
-  context.count(counter::message_bytes_sent, body.payload().size());
-  context.count(counter::bytes_sent, out.size());
+  auto& counts = loop_.counters();
+  counts.add(observe::packets_sent(3));
+  counts.add(observe::messages_sent(static_cast<unsigned>(publish.level)));
+  counts.add(counter::message_bytes_sent, body.payload().size());
+  counts.add(counter::bytes_sent, out.size());
   transport_->write(out);
   loop_.loop().flush_later(*this);
+}
+
+bool connection::send(const broker::fan_out& messages) {
+  if (state_ != state::open || aliases_out_ || client_packet_limit_ != 0) return false;
+  const auto& packets = messages.packets(version_);
+  if (transport_->pending() + packets.size() > settings_->max_write_buffer) return false;
+  auto& counts = loop_.counters();
+  const auto count = messages.messages().size();
+  counts.add(observe::packets_sent(3), count);
+  counts.add(observe::messages_sent(0), count);
+  counts.add(counter::message_bytes_sent, messages.payload_bytes());
+  counts.add(counter::bytes_sent, packets.size());
+  transport_->write(packets);
+  loop_.loop().flush_later(*this);
+  return true;
 }
 
 void connection::send(const mqtt::ack_packet& ack) {
@@ -404,7 +430,7 @@ void connection::on_drained() {
 
 void connection::on_closed(std::string_view why) {
   if (state_ == state::handshake) {
-    loop_.context().count(counter::connections_refused_handshake);
+    loop_.counters().add(counter::connections_refused_handshake);
     observe::log_limited(observe::log_module::net, observe::log_level::info,
                          "A handshake of TLS or WebSocket failed",
                          {{"listener", settings_->name},
@@ -442,7 +468,7 @@ void connection::on_timer() {
   auto& loop = loop_.loop();
   if (state_ == state::closing || state_ == state::abandoned) return;
   if (state_ != state::open) {
-    loop_.context().count(counter::connect_timeouts);
+    loop_.counters().add(counter::connect_timeouts);
     return transport_->abort();
   }
   // [MQTT-3.1.2-22]: one and a half times the keep-alive. What we did not read
@@ -452,7 +478,7 @@ void connection::on_timer() {
     loop.timers().schedule(*this, std::max(due, loop.now() + 100));
     return;
   }
-  loop_.context().count(counter::keep_alive_timeouts);
+  loop_.counters().add(counter::keep_alive_timeouts);
   disconnect(reason_code::keep_alive_timeout, "Nothing was heard for too long");
 }
 

@@ -51,6 +51,7 @@ class connection final : public broker::device_port,
                 const mqtt::connack_packet& connack) override;
   void refused(mqtt::reason_code reason, std::string_view sentence) override;
   void send(const session::publish_out& publish) override;
+  bool send(const broker::fan_out& messages) override;
   void send(const mqtt::ack_packet& ack) override;
   void send(const mqtt::suback_packet& suback) override;
   void send_pingresp() override;
@@ -90,6 +91,8 @@ class connection final : public broker::device_port,
   std::size_t parse(std::string_view bytes);
   bool on_frame(const mqtt::frame& frame);
   bool on_publish(const mqtt::frame& frame);
+  bool on_ack(const mqtt::frame& frame);
+  broker::client_batch& batch();
   template <class Packet>
   bool add(mqtt::decoded<Packet> packet);
   void hand_over(std::size_t bytes);

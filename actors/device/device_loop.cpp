@@ -22,6 +22,7 @@ device_loop::device_loop(broker::broker_context& context, runtime::run_loop& loo
     : context_(context),
       loop_(loop),
       counts_(counts),
+      counters_(context.counters.block(loop.index())),
       net_{loop.io(), loop.scratch()},
       next_number_(1 + loop.index()) {}
 
@@ -82,7 +83,7 @@ void device_loop::remove(std::uint64_t number) {
 }
 
 bool device_loop::store_is_behind() const {
-  return context_.store.current().backlog_bytes > store_backlog_limit;
+  return context_.store.backlog_bytes() > store_backlog_limit;
 }
 
 void device_loop::wait_for_store(std::uint64_t number) {

@@ -32,7 +32,7 @@ std::uint64_t read_ns() {
 
 }  // namespace
 
-thread_local run_loop* run_loop::current_ = nullptr;
+constinit thread_local run_loop* run_loop::current_ = nullptr;
 
 run_loop::run_loop(caf::actor_system& system, loop_coordinator& owner, unsigned index, clock& time)
     : caf::execution_unit(&system),

@@ -136,7 +136,8 @@ class run_loop final : public caf::execution_unit {
   void read_time();
   std::int64_t next_due();
 
-  static thread_local run_loop* current_;
+  // constinit: read at every count, without asking whether it was initialised.
+  static constinit thread_local run_loop* current_;
 
   loop_coordinator& owner_;
   const unsigned index_;

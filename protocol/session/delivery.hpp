@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/session_id.hpp"
 
@@ -32,5 +34,8 @@ struct delivery {
   /// "$share/group/filter" if a shared subscription chose this session.
   std::shared_ptr<const std::string> share;
 };
+
+/// A sparse message comes alone: one without an allocation.
+using deliveries = boost::container::small_vector<delivery, 1>;
 
 }  // namespace troupe::session

@@ -121,6 +121,7 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
       continue;
     }
     inflight_.push_back({it->id, stage::sent, true, true, false, true, std::move(message)});
+    ids_ascend_ = false;
     ++inflight_count_;
     resending_ = true;
     restored_.erase(it);
@@ -249,10 +250,27 @@ void outbound_flow::skip(exchange& x, drop_reason why, session_effects& fx) {
 
 // --- acknowledgements of the client -------------------------------------------
 
+/// How far an id is from that of the oldest exchange, in the order in which ids are given.
+std::uint32_t outbound_flow::place_of(mqtt::packet_id id) const noexcept {
+  constexpr std::uint32_t ids = 65535;
+  return (id + ids - inflight_[0].id) % ids;
+}
+
 outbound_flow::exchange* outbound_flow::find(mqtt::packet_id id) noexcept {
-  for (auto& x : inflight_)
-    if (x.id == id && x.at != stage::done) return &x;
-  return nullptr;
+  if (inflight_.empty() || id == 0) return nullptr;
+  if (!ids_ascend_) {
+    for (auto& x : inflight_)
+      if (x.id == id && x.at != stage::done) return &x;
+    return nullptr;
+  }
+  const auto wanted = place_of(id);
+  // Ids are given one after the other: with no gap before it, it stands at its number.
+  if (wanted < inflight_.size() && inflight_[wanted].id == id)
+    return inflight_[wanted].at != stage::done ? &inflight_[wanted] : nullptr;
+  auto it = std::lower_bound(
+      inflight_.begin(), inflight_.end(), wanted,
+      [this](const exchange& x, std::uint32_t place) { return place_of(x.id) < place; });
+  return it != inflight_.end() && it->id == id && it->at != stage::done ? &*it : nullptr;
 }
 
 /// The caller has settled the message, and sweeps.
@@ -266,6 +284,7 @@ void outbound_flow::finish(exchange& x, session_effects& fx) {
 
 void outbound_flow::sweep() {
   while (!inflight_.empty() && inflight_.front().at == stage::done) inflight_.pop_front();
+  if (inflight_.empty()) ids_ascend_ = true;
 }
 
 void outbound_flow::release(exchange& x, session_effects& fx) {
@@ -356,7 +375,12 @@ mqtt::packet_id outbound_flow::next_id() noexcept {
     const auto id = last_id_;
     const bool waiting =
         std::any_of(restored_.begin(), restored_.end(), [id](const auto& x) { return x.id == id; });
-    if (!waiting && find(id) == nullptr) return id;
+    if (waiting) continue;
+    if (inflight_.empty()) return id;
+    if (ids_ascend_ && place_of(id) > place_of(inflight_.back().id)) return id;
+    if (find(id) != nullptr) continue;
+    ids_ascend_ = false;  // all numbers were used while the oldest exchange lasts
+    return id;
   }
   return 0;
 }
@@ -408,6 +432,7 @@ std::vector<std::uint64_t> outbound_flow::abandon(session_effects& fx) {
   for (auto& message : queue_)
     if (message.share && !message.stored) fx.redispatch(message);
   inflight_.clear();
+  ids_ascend_ = true;
   queue_.clear();
   restored_.clear();
   queued_bytes_ = 0;
@@ -455,6 +480,7 @@ void outbound_flow::restore(std::vector<stored_exchange> exchanges) {
     released.recorded = true;
     released.message.level = mqtt::qos::exactly_once;
     inflight_.push_back(std::move(released));
+    ids_ascend_ = false;
     ++inflight_count_;
   }
 }

@@ -110,6 +110,7 @@ class outbound_flow {
   void sweep();
   void request_page(session_effects& fx);
   exchange* find(mqtt::packet_id id) noexcept;
+  std::uint32_t place_of(mqtt::packet_id id) const noexcept;
   void settle(const delivery& message, session_effects& fx);
   bool held(std::uint64_t order) const noexcept;
   mqtt::packet_id next_id() noexcept;
@@ -139,6 +140,9 @@ class outbound_flow {
   bool stored_mode_;
   bool reading_ = false;
   bool resending_ = false;
+  /// Packet ids in inflight_ ascend (around the end of their numbers), so that
+  /// one is found without a search.
+  bool ids_ascend_ = true;
 };
 
 }  // namespace troupe::session

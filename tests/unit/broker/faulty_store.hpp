@@ -62,6 +62,7 @@ class faulty_store final : public storage::store {
   }
   std::uint16_t shards() const override { return real_.shards(); }
   figures current() const override { return real_.current(); }
+  std::uint64_t backlog_bytes() const noexcept override { return real_.backlog_bytes(); }
   void close() override { real_.close(); }
 
  private:

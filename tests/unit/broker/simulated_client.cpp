@@ -22,10 +22,8 @@ class simulated_client::connection final : public device_port {
   bool open() const { return at_ == state::open; }
   bool over() const { return at_ == state::over; }
 
-  void say(client_packet packet) {
-    auto batch = std::make_shared<client_batch>();
+  void say(std::shared_ptr<client_batch> batch) {
     batch->connection = number_;
-    batch->packets.push_back(std::move(packet));
     tell(session_, client_input{std::move(batch)});
   }
   void drained() { tell(session_, client_drained{number_}); }
@@ -68,6 +66,12 @@ class simulated_client::connection final : public device_port {
   void refused(mqtt::reason_code reason, std::string_view) override { end(reason); }
   void send(const troupe::session::publish_out& publish) override {
     if (client_ != nullptr) client_->hear(publish);
+  }
+  bool send(const fan_out& messages) override {
+    if (client_ == nullptr || !client_->takes_bytes_) return false;
+    for (const auto& body : messages.messages())
+      client_->hear({body.get(), 0, mqtt::qos::at_most_once, false, false, nullptr});
+    return true;
   }
   void send(const mqtt::ack_packet& ack) override {
     if (client_ != nullptr) client_->hear(ack);
@@ -139,14 +143,14 @@ void simulated_client::subscribe(std::string_view filter, mqtt::qos level, std::
   packet.subscription_id = id;
   options.maximum_qos = level;
   packet.entries.push_back({std::string(filter), options});
-  say(std::move(packet));
+  say(std::make_unique<client_request>(std::move(packet)));
 }
 
 void simulated_client::unsubscribe(std::string_view filter) {
   mqtt::unsubscribe_packet packet;
   packet.id = free_id();
   packet.filters.emplace_back(filter);
-  say(std::move(packet));
+  say(std::make_unique<client_request>(std::move(packet)));
 }
 
 void simulated_client::publish(std::string_view topic, std::string_view payload, mqtt::qos level,
@@ -166,14 +170,28 @@ void simulated_client::publish(std::string_view topic, std::string_view payload,
 }
 
 void simulated_client::say(client_packet packet) {
-  if (open) now_->say(std::move(packet));
+  if (!open) return;
+  if (gathered_) {
+    gathered_->packets.push_back(std::move(packet));
+    return;
+  }
+  auto batch = std::make_shared<client_batch>();
+  batch->packets.push_back(std::move(packet));
+  now_->say(std::move(batch));
+}
+
+void simulated_client::together(const std::function<void()>& say_them) {
+  gathered_ = std::make_shared<client_batch>();
+  say_them();
+  auto batch = std::exchange(gathered_, nullptr);
+  if (open && !batch->packets.empty()) now_->say(std::move(batch));
 }
 
 void simulated_client::answer(std::size_t count) {
   for (; count > 0 && !answers_.empty() && open; --count) {
-    auto ack = std::move(answers_.front());
+    const auto ack = answers_.front();
     answers_.pop_front();
-    say(std::move(ack));
+    say(ack);
   }
 }
 
@@ -218,7 +236,7 @@ void simulated_client::resend() {
             [](const auto& a, const auto& b) { return a.second.number < b.second.number; });
   for (auto& [id, x] : all) {
     if (x.released)
-      say(mqtt::ack_packet{mqtt::ack_kind::pubrel, id, {}, {}});
+      say(client_ack{mqtt::ack_kind::pubrel, id, {}});
     else
       say(client_publish{x.body, id});
   }
@@ -267,7 +285,7 @@ void simulated_client::taken_over(const mqtt::ack_packet& ack) {
 }
 
 void simulated_client::acknowledge(mqtt::ack_kind kind, mqtt::packet_id id) {
-  answers_.push_back({kind, id, {}, {}});
+  answers_.push_back({kind, id, {}});
   if (eager) answer(1);
 }
 

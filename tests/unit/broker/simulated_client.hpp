@@ -5,6 +5,7 @@
 #include "actors/broker/messages.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -47,6 +48,8 @@ class simulated_client {
   void unsubscribe(std::string_view filter);
   void publish(std::string_view topic, std::string_view payload, mqtt::qos level,
                bool retain = false);
+  /// Says several things that arrive in one read of its socket.
+  void together(const std::function<void()>& say_them);
   /// Sends up to `count` of the acknowledgements that wait, in their order.
   void answer(std::size_t count);
   /// The client takes bytes or does not.
@@ -96,11 +99,12 @@ class simulated_client {
   std::vector<std::shared_ptr<connection>> connections_;
   std::shared_ptr<connection> now_;
   bool takes_bytes_ = true;
+  std::shared_ptr<client_batch> gathered_;  // by together()
 
   // The client's own session.
   std::map<mqtt::packet_id, exchange> sending_;
   std::set<mqtt::packet_id> unreleased_;  // QoS 2 received
-  std::deque<mqtt::ack_packet> answers_;
+  std::deque<client_ack> answers_;
   std::uint64_t sent_ = 0;
   mqtt::packet_id last_id_ = 0;
 };
