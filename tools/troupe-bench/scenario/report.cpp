@@ -124,7 +124,7 @@ std::string summary(const options& given, const report& of) {
       text += format(", %llu corrupted", static_cast<unsigned long long>(of.corrupted));
     text += "\n";
   }
-  if (!given.pids.empty()) text += memory_of(of);
+  if (of.resident_peak > 0) text += memory_of(of);
   if (!of.failure.empty()) text += "FAILED: " + of.failure + "\n";
   return text;
 }
