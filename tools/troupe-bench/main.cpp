@@ -1,5 +1,5 @@
 #include "tools/troupe-bench/scenario/command_line.hpp"
-#include "tools/troupe-bench/scenario/traffic.hpp"
+#include "tools/troupe-bench/scenario/scenarios.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   const auto& given = command.given;
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
-  const auto result = run_traffic(given);
+  const auto result = run(given);
   if (!given.quiet) {
     if (::isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K";
     (given.json == "-" ? std::cerr : std::cout) << summary(given, result) << std::flush;

@@ -32,7 +32,7 @@ void client::end() {
   opening_is_over();
   if (stream_ && stream_->descriptor() >= 0) {
     home_.unwatch(*this);
-    stream_->close(false);
+    stream_->close(terms_.reset);
   }
   at_ = state::closed;
   out_.clear();
@@ -59,6 +59,11 @@ void client::drop() {
   end();
 }
 
+void client::become(client_terms terms, std::int64_t due) {
+  terms_ = std::move(terms);
+  due_ = due;
+}
+
 // --- the way to CONNACK -----------------------------------------------------------
 
 void client::open() {
@@ -68,6 +73,9 @@ void client::open() {
   blocked_ = false;
   at_ = state::connecting;
   opened_at_ = home_.second();
+  const auto due = std::exchange(due_, 0);
+  begun_at_ = due != 0 ? due : now_ns();
+  add(home_.counters().begun);
   if (const int error = stream_->open(*terms_.to, terms_.source); error != 0)
     return fail(std::string("cannot connect: ") + std::strerror(error));
   home_.watch(*this);
@@ -120,6 +128,8 @@ void client::handle_connack(const mqtt::frame& packet) {
   opening_is_over();
   at_ = state::open;
   receive_maximum_ = connack->receive_maximum;
+  if (connack->session_present && terms_.clean)
+    return fail("it kept a session that was to start clean");
   add(home_.counters().connected);
   if (connack->session_present) add(home_.counters().resumed);
   on_open(connack->session_present);
@@ -236,6 +246,15 @@ std::string& client::out() {
     home_.flush_later(*this);
   }
   return out_;
+}
+
+void client::subscribe(const std::string& filter, mqtt::qos level) {
+  mqtt::subscribe_packet packet;
+  packet.id = 1;
+  mqtt::subscription_options options;
+  options.maximum_qos = level;
+  packet.entries.push_back({filter, options});
+  mqtt::encode(out(), packet, how_.version);
 }
 
 void client::acknowledge(mqtt::packet_type type, mqtt::packet_id id) {

@@ -22,6 +22,7 @@ struct client_terms {
   const endpoint* source = nullptr;  // null: the system chooses
   bool clean = true;
   std::uint32_t session_expiry = 0;  // seconds; version 3.1.1 keeps a session if it is not clean
+  bool reset = false;                // ends with RST: the port is free again at once
 };
 
 /// One MQTT client on a worker's thread; everything is called there. It writes
@@ -51,6 +52,9 @@ class client {
   void drop();
   bool is_open() const noexcept { return at_ == state::open; }
   const client_terms& terms() const noexcept { return terms_; }
+  /// Other terms for the next open(), which counts as due at `due` by the monotonic
+  /// clock, 0: when it is called. Only while there is no connection.
+  void become(client_terms terms, std::int64_t due);
 
  protected:
   /// CONNACK was good.
@@ -62,10 +66,16 @@ class client {
   mqtt::protocol_version version() const noexcept { return how_.version; }
   /// For packets; they leave at the end of the turn.
   std::string& out();
+  /// Asks for one filter; the answer comes to on_packet().
+  void subscribe(const std::string& filter, mqtt::qos level);
   /// Appends an acknowledgement, types 4 to 7.
   void acknowledge(mqtt::packet_type type, mqtt::packet_id id);
   std::size_t unsent() const noexcept { return wire_.size() - sent_ + out_.size(); }
   std::uint16_t receive_maximum() const noexcept { return receive_maximum_; }
+  /// When the latest bytes were read, ns.
+  std::int64_t read_at() const noexcept { return now_; }
+  /// When this connection was begun or was due, ns.
+  std::int64_t begun_at() const noexcept { return begun_at_; }
   /// Ends the connection; the run tells `sentence`.
   void fail(const std::string& sentence);
 
@@ -103,6 +113,8 @@ class client {
   std::size_t sent_ = 0;
   std::string partial_;  // the beginning of a packet
   std::int64_t now_ = 0;
+  std::int64_t due_ = 0;  // of the next open()
+  std::int64_t begun_at_ = 0;
   std::uint32_t last_sent_ = 0;  // second
   std::uint32_t opened_at_ = 0;  // second
   std::uint16_t receive_maximum_ = 65535;

@@ -16,6 +16,7 @@ namespace troupe::bench {
 
 /// The counters of all workers at one moment.
 struct crew_totals {
+  std::uint64_t begun = 0;
   std::uint64_t connected = 0;
   std::uint64_t resumed = 0;
   std::uint64_t ready = 0;
@@ -52,6 +53,12 @@ class crew {
     return sources_.empty() ? nullptr : &sources_[client % sources_.size()];
   }
   fault_log& faults() noexcept { return faults_; }
+  /// Connects from as many addresses of this machine as `connections` need, if the
+  /// broker is on loopback and no --source is given. Before anything is opened.
+  void spread_sources(std::uint64_t connections);
+  /// Nobody is opened any more who was to be; what failed until now ends no wait after
+  /// this, and there is time for one more.
+  void begin_clearing();
 
   crew_totals totals() const;
   histogram latency() const;
@@ -70,6 +77,7 @@ class crew {
 
  private:
   void show(const std::string& what, const crew_totals& now);
+  bool on_loopback() const;
   std::string fault() const;
   std::string resolve(const std::vector<std::string>& from, std::vector<endpoint>& to,
                       bool local) const;
@@ -82,9 +90,11 @@ class crew {
   std::vector<endpoint> sources_;
   fault_log faults_;
   std::vector<std::unique_ptr<worker>> workers_;
+  std::uint64_t forgiven_ = 0;  // faults
   std::int64_t started_ = 0;
+  std::int64_t deadline_ = 0;
   std::int64_t shown_ = 0;
-  std::uint64_t shown_received_ = 0;
+  crew_totals shown_totals_;
 };
 
 }  // namespace troupe::bench

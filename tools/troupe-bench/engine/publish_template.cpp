@@ -2,6 +2,8 @@
 
 #include "protocol/mqtt/encoder.hpp"
 
+#include <charconv>
+
 namespace troupe::bench {
 
 std::string publish_template::pattern(std::uint32_t payload_bytes) {
@@ -32,6 +34,14 @@ publish_template::publish_template(std::string topic, bool numbered, mqtt::qos l
   if (packet.id != 0) id_at_ = topic_end;
   if (numbered) number_at_ = topic_end - digits;
   if (payload_bytes >= sizeof(stamp)) stamp_at_ = payload_at;
+}
+
+std::uint64_t publish_template::number_of(std::string_view topic) noexcept {
+  std::uint64_t number = 0;
+  if (topic.size() <= digits) return UINT64_MAX;
+  const auto* const end = topic.data() + topic.size();
+  const auto [read_to, error] = std::from_chars(end - digits, end, number);
+  return error == std::errc{} && read_to == end ? number : UINT64_MAX;
 }
 
 void publish_template::write_number(char* to, std::uint32_t number) noexcept {

@@ -25,6 +25,9 @@ class publish_template {
   /// What a payload of so many bytes holds, before its stamp is written over the first of them.
   static std::string pattern(std::uint32_t payload_bytes);
 
+  /// The number at the end of a numbered topic; UINT64_MAX: there is none.
+  static std::uint64_t number_of(std::string_view topic) noexcept;
+
   publish_template() = default;
   /// The topic is `topic`, or with `numbered` "topic/0000000042" for message 42.
   /// A payload of 0 bytes has no stamp.

@@ -2,7 +2,6 @@
 
 #include "protocol/mqtt/decoder.hpp"
 #include "tools/troupe-bench/engine/clock.hpp"
-#include "tools/troupe-bench/engine/worker.hpp"
 
 #include <algorithm>
 
@@ -43,16 +42,16 @@ void publisher::refill() {
   if (plan_.level != mqtt::qos::at_most_once)
     window = std::min<std::uint64_t>(window, receive_maximum());
   const auto busy = under_way();
-  auto room = std::min(window - std::min(window, busy), plan_.per_publisher - next_);
+  auto room = std::min(window - std::min(window, busy), flow_.limit - next_);
   // A few at a time would be a system call for each of them, here and in the broker.
-  const auto batch = std::min<std::uint64_t>(plan_.batch, plan_.per_publisher - next_);
+  const auto batch = std::min<std::uint64_t>(plan_.batch, flow_.limit - next_);
   if (room == 0 || (room < batch && busy != 0)) return;
   const auto now = now_ns();
   for (; room > 0; --room) send_one(now);
 }
 
 void publisher::owe(std::int64_t intended) {
-  if (next_ + owed_.size() >= plan_.per_publisher || !is_open() ||
+  if (next_ + owed_.size() >= flow_.limit || !is_open() ||
       !plan_.publishing.load(std::memory_order_relaxed))
     return;
   if (owed_.size() >= most_owed)

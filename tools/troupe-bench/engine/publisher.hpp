@@ -2,6 +2,7 @@
 
 #include "tools/troupe-bench/engine/client.hpp"
 #include "tools/troupe-bench/engine/publish_template.hpp"
+#include "tools/troupe-bench/engine/worker.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -10,7 +11,7 @@ namespace troupe::bench {
 
 /// Sends numbered messages: in a closed loop as long as there is room in its
 /// window, in an open loop when they are due.
-class publisher final : public client {
+class publisher final : public client, public paced {
  public:
   publisher(worker& home, const connect_settings& how, client_terms terms, const run_plan& plan,
             publisher_flow& flow, std::uint32_t number, publish_template with);
@@ -18,7 +19,7 @@ class publisher final : public client {
   /// Sends what there is room for. Closed loop.
   void refill();
   /// A message is due that was meant to leave at `intended`. Open loop.
-  void owe(std::int64_t intended);
+  void owe(std::int64_t intended) override;
 
   /// Messages that have left; on the worker's thread, or when it has ended.
   std::uint64_t sent() const noexcept { return next_; }

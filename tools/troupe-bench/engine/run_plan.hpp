@@ -28,6 +28,13 @@ struct connect_settings {
   std::string websocket_path;
 };
 
+/// What the run's latency is the latency of.
+enum class latency_of : std::uint8_t {
+  message,     // from when it was meant to leave until it is here
+  connection,  // from when it was begun, or was due, until CONNACK
+  backlog,     // from when the receiver's connection was begun until each message is here
+};
+
 /// What publishers and subscribers do; fixed while they run but for the atomics.
 struct run_plan {
   mqtt::qos level = mqtt::qos::at_most_once;
@@ -37,17 +44,23 @@ struct run_plan {
   std::uint32_t batch = 1;
   bool open_loop = false;
   bool credits = true;  // deliveries give room in the window, not acknowledgements alone
-  std::uint64_t per_publisher = UINT64_MAX;  // messages that each publisher sends
+  latency_of latency = latency_of::message;
   std::atomic<bool> publishing{false};
-  /// Messages intended in [from, until) have their latency recorded; ns.
+  /// Latencies that begin in [from, until) are recorded; ns.
   std::atomic<std::int64_t> measure_from{INT64_MAX};
   std::atomic<std::int64_t> measure_until{INT64_MAX};
+
+  bool measures(std::int64_t begin) const noexcept {
+    return begin >= measure_from.load(std::memory_order_relaxed) &&
+           begin < measure_until.load(std::memory_order_relaxed);
+  }
 };
 
 /// How much of what a publisher has sent has arrived. `completed` and `arrived` are
 /// for the threads of its subscribers, the rest for its own.
 struct alignas(64) publisher_flow {
   std::atomic<std::uint64_t> completed{0};  // messages that every receiver has
+  std::uint64_t limit = UINT64_MAX;         // messages that the publisher sends
   std::uint32_t receivers = 1;
   std::uint32_t arrived_mask = 0;
   std::unique_ptr<std::atomic<std::uint32_t>[]> arrived;  // by sequence number, if receivers > 1

@@ -18,9 +18,18 @@ namespace troupe::bench {
 
 class client;
 
+/// Whose turns are given by a pacer.
+class paced {
+ public:
+  virtual ~paced() = default;
+  /// It is due what was meant for `intended`, ns. On the worker's thread.
+  virtual void owe(std::int64_t intended) = 0;
+};
+
 /// Written by one worker, read by anyone.
 struct alignas(64) worker_counters {
   using count = std::atomic<std::uint64_t>;
+  count begun{0};      // connections, ever
   count connected{0};  // CONNACKs, ever
   count resumed{0};    // of them with a session
   count ready{0};      // connected and subscribed, ever
@@ -64,6 +73,7 @@ class worker {
 
   /// Opens the client when fewer than `concurrency` are being opened.
   void queue_open(client& each) { opening_queue_.push_back(&each); }
+  void open_nobody() { opening_queue_.clear(); }
   /// The client is connected, or will never be.
   void opened() noexcept { --opening_; }
   void watch(client& each);
@@ -86,8 +96,8 @@ class worker {
     pacer_ = paused_;
     for (auto* const flow : flows_) refill_later(*flow);
   }
-  /// Publishers that are paced, by number of the run.
-  void pace_publishers(std::vector<publisher*> all) { paced_ = std::move(all); }
+  /// Who takes turns, by number of the run.
+  void pace_these(std::vector<paced*> all) { paced_ = std::move(all); }
   /// Where clients read to: capacity and memory shared by all.
   std::vector<char>& buffer() noexcept { return buffer_; }
   /// Seconds since the worker started, for keep-alive.
@@ -130,7 +140,7 @@ class worker {
   std::vector<client*> watched_;
   pacer pacer_;
   pacer paused_;  // until begin()
-  std::vector<publisher*> paced_;
+  std::vector<paced*> paced_;
   std::int64_t started_ = 0;
   std::uint32_t second_ = 0;
 };

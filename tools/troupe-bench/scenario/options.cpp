@@ -27,6 +27,20 @@ const defaults& defaults_of(scenario which) noexcept {
                        [which](const auto& each) { return each.which == which; });
 }
 
+/// Whether the broker keeps messages until somebody comes for them.
+bool is_stored(scenario which) noexcept {
+  return which == scenario::offline || which == scenario::retained;
+}
+
+/// Messages or connections of the whole run, and 0 where time limits it.
+std::uint64_t work_of(const options& given) noexcept {
+  if (given.run == scenario::offline) return given.messages * given.clients;
+  if (given.run == scenario::retained) return given.messages * (2 + given.subscribers);
+  if (given.run == scenario::reconnect) return connections_in_all(given);
+  if (given.run == scenario::idle) return given.clients;
+  return given.messages;
+}
+
 constexpr std::uint32_t most_clients = 1'000'000;
 
 std::string complain_of_addresses(const options& given) {
@@ -58,6 +72,9 @@ std::string complain_of_counts(const options& given) {
   if (given.run == scenario::retained && given.messages < given.publishers) {
     return "--topics must be at least the number of publishers.";
   }
+  if (given.hold && given.messages == 0) {
+    return "--hold needs --connections: a number of connections that are held.";
+  }
   if (given.messages > UINT32_MAX) return "At most 4294967295 messages can be numbered.";
   return {};
 }
@@ -69,12 +86,11 @@ std::string complain_of_load(const options& given) {
   }
   if (given.payload > largest_payload) return "--payload is at most 64 MiB.";
   if (!std::isfinite(given.rate) || given.rate < 0 || given.rate > 1e9) {
-    return "--rate is a number of messages per second.";
+    return "--rate is a number of messages or connections per second.";
   }
   if (given.window == 0 || given.window > 65535) return "--window is 1 to 65535.";
   if (given.batch > given.window) return "--batch is at most the window.";
-  const bool stored = given.run == scenario::offline || given.run == scenario::retained;
-  if (stored && given.qos == 0) {
+  if (is_stored(given.run) && given.qos == 0) {
     return std::string(name_of(given.run)) +
            " needs --qos 1 or 2: only an acknowledgement says that the broker has stored a "
            "message.";
@@ -112,6 +128,34 @@ bool is_traffic(scenario which) noexcept {
          which == scenario::shared;
 }
 
+std::uint64_t connections_in_all(const options& given) noexcept {
+  constexpr double most_a_second = 30'000;
+  const std::uint64_t clients = given.clients;
+  switch (given.run) {
+    case scenario::connect:
+      if (given.messages > 0) return given.messages;
+      return static_cast<std::uint64_t>((given.seconds + given.warm_up) *
+                                        (given.rate > 0 ? given.rate : most_a_second));
+    case scenario::idle:
+      return clients;
+    case scenario::offline:
+      return 5 * clients;
+    case scenario::reconnect:
+      return clients * (given.rounds + 3ULL);
+    case scenario::retained:
+      return 2ULL * given.publishers + given.subscribers;
+    default:
+      return std::uint64_t{given.publishers} + given.subscribers;
+  }
+}
+
+std::uint64_t connections_at_once(const options& given) noexcept {
+  if (given.run == scenario::connect) return given.hold ? given.messages : given.concurrency;
+  if (given.run == scenario::retained) return std::max(given.publishers, given.subscribers);
+  if (!is_traffic(given.run)) return given.clients;
+  return std::uint64_t{given.publishers} + given.subscribers;
+}
+
 void complete(options& given) {
   const auto& usual = defaults_of(given.run);
   if (given.publishers == 0) given.publishers = usual.publishers;
@@ -126,10 +170,16 @@ void complete(options& given) {
   if (given.run == scenario::connect && given.messages == 0 && given.seconds == 0) {
     given.messages = 10000;
   }
+  if (given.qos == qos_by_scenario) given.qos = is_stored(given.run) ? 1 : 0;
+  const bool durable = given.run == scenario::offline || given.run == scenario::reconnect;
+  if (durable && given.expiry == 0) given.expiry = 3600;
   if (given.messages == 0 && given.seconds == 0) given.seconds = 5;
   if (given.window == 0) {
     // About a megabyte under way for each publisher, as long as that is not too few to be in bulk.
     given.window = std::clamp<std::uint32_t>((1U << 20) / std::max(given.payload, 1U), 4, 200);
+    // Version 3.1.1 has no word for how many of QoS 2 a broker takes at a time; Mosquitto
+    // takes 20 and answers no more when it gets more.
+    if (given.qos == 2 && given.version != "5") given.window = std::min(given.window, 20U);
     // All that is under way may stand in the queue of one subscriber, which brokers limit.
     if (given.run == scenario::fan_in)
       given.window = std::clamp<std::uint32_t>(8'000 / given.publishers, 1, given.window);
@@ -142,7 +192,11 @@ void complete(options& given) {
     const bool several = given.publish_to != given.subscribe_to || given.brokers.size() > 1;
     given.settle = several ? 1 : 0;
   }
-  if (given.deadline == 0) given.deadline = given.seconds + given.warm_up + given.settle + 120;
+  if (given.deadline == 0) {
+    constexpr double slowest = 1'000;  // things per second
+    given.deadline = given.seconds + given.warm_up + given.settle + 120 +
+                     static_cast<double>(work_of(given)) / slowest;
+  }
 }
 
 std::string complaint(const options& given) {

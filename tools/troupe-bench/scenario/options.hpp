@@ -25,6 +25,8 @@ std::string_view name_of(scenario which) noexcept;
 /// Whether publishers and subscribers exchange messages while the run lasts.
 bool is_traffic(scenario which) noexcept;
 
+inline constexpr int qos_by_scenario = -1;
+
 /// What the command line says; the defaults are its defaults.
 struct options {
   scenario run = scenario::pairs;
@@ -33,15 +35,16 @@ struct options {
   std::uint32_t publishers = 0;   // 0: the scenario's default, filled in by complete()
   std::uint32_t subscribers = 0;  // the same
   std::uint32_t clients = 0;      // the same; of scenarios without publishers
-  int qos = 0;
+  int qos = qos_by_scenario;
   std::uint32_t payload = 64;  // bytes
-  double rate = 0;             // messages per second of all publishers, 0: closed loop
-  std::uint32_t window = 0;    // per publisher, 0: by payload
-  std::uint32_t batch = 0;  // messages that a publisher waits to have room for, 0: half the window
-  double seconds = 0;       // measured time
-  double warm_up = 1;       // seconds before it
-  std::uint64_t messages = 0;  // instead of time; offline: of each session
-  std::uint32_t rounds = 1;    // of reconnect
+  double rate = 0;  // messages per second of all publishers, or connections; 0: closed loop
+  std::uint32_t window = 0;  // per publisher, 0: by payload
+  std::uint32_t batch = 0;   // messages that a publisher waits to have room for, 0: half the window
+  double seconds = 0;        // measured time
+  double warm_up = 1;        // seconds before it
+  /// Instead of a time; connect: connections, offline: for each session, retained: topics.
+  std::uint64_t messages = 0;
+  std::uint32_t rounds = 1;  // of reconnect
   double settle = -1;  // seconds between the last SUBACK and the first message, -1: by brokers
 
   // Connection.
@@ -68,9 +71,11 @@ struct options {
   // The tool itself.
   std::uint32_t threads = 1;
   bool spin = false;
-  double stall = 10;    // seconds without progress that end the run
-  double deadline = 0;  // seconds of the whole run, 0: by the load
-  bool hold = false;    // connect: keep the connections
+  double stall = 10;       // seconds without progress that end the run
+  double deadline = 0;     // seconds of the whole run, 0: by the load
+  bool hold = false;       // connect: keep the connections
+  bool subscribe = false;  // idle: every client has a subscription
+  bool reset = false;      // connections end with RST
   std::vector<int> pids;
   std::string json;  // file, "-" for standard output, or empty
   bool quiet = false;
@@ -79,6 +84,11 @@ struct options {
 /// The shortest payload: publisher, sequence number and time.
 inline constexpr std::uint32_t least_payload = 16;
 inline constexpr std::uint32_t largest_payload = 64U << 20;
+
+/// Sockets that the run opens at most, one after the other and at a time. The first
+/// is an estimate where time limits the run.
+std::uint64_t connections_in_all(const options& given) noexcept;
+std::uint64_t connections_at_once(const options& given) noexcept;
 
 /// Fills in what was left to the scenario.
 void complete(options& given);

@@ -38,12 +38,18 @@ std::string microseconds(std::uint64_t ns) {
 
 std::string load_of(const options& given) {
   std::string text(name_of(given.run));
-  if (given.run == scenario::connect || given.run == scenario::idle ||
-      given.run == scenario::reconnect) {
-    text += format(": MQTT %s", given.version.c_str());
+  const auto version = ", MQTT " + given.version;
+  if (given.run == scenario::connect) {
+    text += given.rate > 0 ? ": " + number(given.rate) + " connections/s"
+                           : format(": %u at a time", given.concurrency);
+    text += version;
+  } else if (given.run == scenario::idle) {
+    text += format(": %u clients", given.clients) + version;
+  } else if (given.run == scenario::reconnect) {
+    text += format(": %u clients, %u at a time", given.clients, given.concurrency) + version;
   } else {
-    text += format(": %u publishers, %u subscribers, MQTT %s, QoS %d, %u bytes", given.publishers,
-                   given.subscribers, given.version.c_str(), given.qos, given.payload);
+    text += format(": %u publishers, %u subscribers", given.publishers, given.subscribers);
+    text += version + format(", QoS %d, %u bytes", given.qos, given.payload);
     text += given.rate > 0 ? ", " + number(given.rate) + " messages/s"
                            : format(", window %u", given.window);
   }
@@ -99,7 +105,7 @@ std::string summary(const options& given, const report& of) {
   auto text = load_of(given) + "\n";
   for (const auto& phase : of.phases) text += line_of(given, phase);
   if (of.latency.count() > 0) {
-    text += "  " + of.latency_of + "  ";
+    text += format("  %-9s", of.latency_of.c_str());
     for (const auto& [name, share] : quantiles)
       text += std::string(" ") + name + " " + microseconds(of.latency.quantile(share)) + ",";
     text += " max " + microseconds(of.latency.maximum()) + "\n";
@@ -118,7 +124,7 @@ std::string summary(const options& given, const report& of) {
       text += format(", %llu corrupted", static_cast<unsigned long long>(of.corrupted));
     text += "\n";
   }
-  if (!given.pids.empty()) text += memory_of(of);
+  if (of.resident_peak > 0) text += memory_of(of);
   if (!of.failure.empty()) text += "FAILED: " + of.failure + "\n";
   return text;
 }
@@ -137,6 +143,10 @@ std::string json(const options& given, const report& of) {
                    {"rate", given.rate},
                    {"window", given.window},
                    {"batch", given.batch},
+                   {"messages", given.messages},
+                   {"concurrency", given.concurrency},
+                   {"rounds", given.rounds},
+                   {"expiry", given.expiry},
                    {"threads", given.threads},
                    {"tls", given.tls},
                    {"websocket", given.websocket},

@@ -2,6 +2,7 @@
 
 #include "tools/troupe-bench/measure/histogram.hpp"
 #include "tools/troupe-bench/measure/process_watch.hpp"
+#include "tools/troupe-bench/measure/sequence_checker.hpp"
 #include "tools/troupe-bench/scenario/options.hpp"
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct measured_phase {
 /// What a run found; everything that is told of it.
 struct report {
   std::vector<measured_phase> phases;
-  histogram latency;  // ns
-  std::string latency_of;
+  histogram latency;       // ns
+  std::string latency_of;  // "latency", "transit", "CONNACK"...
 
   std::uint64_t sent = 0;      // in the whole run
   std::uint64_t expected = 0;  // deliveries of them
@@ -41,6 +42,17 @@ struct report {
   std::uint64_t clients_held = 0;
 
   std::string failure;  // a sentence; empty: the run came to its end
+
+  /// Adds what a checker saw of `messages` that were sent. group_checker does not mind order.
+  void count(const sequence_checker& seen, std::uint64_t messages) {
+    lost += seen.lost(messages);
+    duplicated += seen.duplicated();
+    reordered += seen.reordered();
+  }
+  void count(const group_checker& seen, std::uint64_t messages) {
+    lost += seen.lost(messages);
+    duplicated += seen.duplicated();
+  }
 
   /// Nothing lost, duplicated, reordered, strange or failed.
   bool good() const noexcept {
