@@ -303,6 +303,7 @@ std::string node_runtime::parts::serve_http() {
                                                                    : configuration->http.bind.host;
   settings.port = configuration->http.bind.port;
   settings.token = configuration->http.token;
+  settings.post = [&loop](std::function<void()> answer) { loop.post(std::move(answer)); };
   std::string error = "The run loop did not answer";
   on_loop(loop, [&] {
     observe::http_router routes;

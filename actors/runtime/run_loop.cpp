@@ -2,8 +2,8 @@
 
 #include "actors/runtime/loop_actor_clock.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
+#include "protocol/net/poller.hpp"
 
-#include <boost/asio/post.hpp>
 #include <caf/resumable.hpp>
 
 #include <algorithm>
@@ -17,11 +17,9 @@ namespace {
 
 // A turn is bounded by these, so that sockets, timers and other loops wait a
 // millisecond or so at most behind a long queue of actors.
-constexpr std::size_t max_io_events = 256;
 constexpr std::size_t max_resumes = 256;
 constexpr std::size_t resumes_between_checks = 16;
 constexpr std::uint64_t max_resume_ns = 1'000'000;
-constexpr std::uint64_t max_io_ns = 1'000'000;
 constexpr std::size_t max_outbox = 64;
 constexpr std::int64_t longest_sleep_ms = 60'000;
 
@@ -41,8 +39,11 @@ run_loop::run_loop(caf::actor_system& system, loop_coordinator& owner, unsigned 
       clock_(time),
       io_(std::make_unique<boost::asio::io_context>(1)),
       keep_io_(io_->get_executor()),
+      sockets_(boost::asio::use_service<net::poller>(*io_)),
       timers_(time.steady_ms()),
-      scratch_(std::make_unique<char[]>(scratch_size)) {}
+      scratch_(std::make_unique<char[]>(scratch_size)) {
+  sockets_.lead();
+}
 
 run_loop::~run_loop() {
   close_io();
@@ -83,7 +84,7 @@ void run_loop::accept(std::vector<caf::resumable*>& jobs) {
       must_wake = std::exchange(asleep_, false);
     }
   }
-  if (must_wake) boost::asio::post(*io_, [] {});
+  if (must_wake) sockets_.wake();
   for (auto* job : jobs) caf::scheduler::abstract_coordinator::cleanup_and_release(job);
   jobs.clear();
 }
@@ -97,7 +98,7 @@ bool run_loop::post(std::function<void()> work) {
     inbox_filled_.store(true, std::memory_order_release);
     must_wake = std::exchange(asleep_, false);
   }
-  if (must_wake) boost::asio::post(*io_, [] {});
+  if (must_wake) sockets_.wake();
   return true;
 }
 
@@ -109,7 +110,7 @@ void run_loop::wake() {
     // Makes a loop that is just about to sleep look again.
     inbox_filled_.store(true, std::memory_order_release);
   }
-  if (must_wake) boost::asio::post(*io_, [] {});
+  if (must_wake) sockets_.wake();
 }
 
 void run_loop::stop() {
@@ -123,13 +124,16 @@ void run_loop::run() {
   current_ = this;
   auto started = read_ns();
   while (!stopping_.load(std::memory_order_acquire)) {
-    turn(nullptr);
+    work(nullptr);
     const auto ended = read_ns();
     stats_.busy_ns.add(ended - started);
     stats_.lag_ns.set(ended - started);
     stats_.max_lag_ns.raise(ended - started);
     started = ended;
-    if (has_work()) continue;
+    if (has_work()) {
+      poll_sockets(0);
+      continue;
+    }
     sleep();
     // A socket that woke us and asked for the time tells when work began.
     started = time_fresh_ ? fresh_ns_ : read_ns();
@@ -139,54 +143,53 @@ void run_loop::run() {
 
 bool run_loop::turn(random* seed) {
   auto* outer = std::exchange(current_, this);
-  std::size_t done = poll_sockets();
-  done += drain_inbox();
+  const auto done = poll_sockets(0) + work(seed);
+  current_ = outer;
+  return done != 0;
+}
+
+/// A turn but for the sockets, which were polled or waited for before it.
+std::size_t run_loop::work(random* seed) {
+  std::size_t done = drain_inbox();
   done += seed != nullptr ? resume_one(*seed) : resume_actors();
   done += fire_timers();
   done += end_turn();
   stats_.turns.add(1);
   stats_.queue_length.set(queue_.size());
   time_fresh_ = false;
-  current_ = outer;
-  return done != 0;
+  return done;
 }
 
 void run_loop::sleep() {
   const auto due = next_due();
   auto wait = longest_sleep_ms;
-  if (due != timer_wheel::never) wait = std::min(wait, due - now());
+  if (due != timer_wheel::never) wait = std::clamp<std::int64_t>(due - now(), 0, wait);
   time_fresh_ = false;
-  if (wait <= 0) return;
-  {
-    const std::lock_guard guard{inbox_mutex_};
-    // stop() may have come after the last look at it, and the turn since then
-    // has cleared the flag that stop() raised.
-    if (inbox_filled_.load(std::memory_order_relaxed) || stopping_.load(std::memory_order_relaxed))
-      return;
-    asleep_ = true;
-  }
-  stats_.blocks.add(1);
-  try {
-    stats_.io_events.add(io_->run_one_for(std::chrono::milliseconds{wait}));
-  } catch (...) {
-    report_failure("socket");
-  }
+  if (wait > 0 && !may_sleep()) wait = 0;
+  stats_.blocks.add(wait > 0 ? 1 : 0);
+  poll_sockets(wait);
+  if (wait == 0) return;
   const std::lock_guard guard{inbox_mutex_};
   asleep_ = false;
 }
 
+/// Says that the loop sleeps, unless something has come meanwhile.
+bool run_loop::may_sleep() {
+  const std::lock_guard guard{inbox_mutex_};
+  // stop() may have come after the last look at it, and the turn since then
+  // has cleared the flag that stop() raised.
+  if (inbox_filled_.load(std::memory_order_relaxed) || stopping_.load(std::memory_order_relaxed))
+    return false;
+  asleep_ = true;
+  return true;
+}
+
 // -- steps of a turn -----------------------------------------------------------------
 
-std::size_t run_loop::poll_sockets() {
+std::size_t run_loop::poll_sockets(std::int64_t timeout_ms) {
   std::size_t count = 0;
-  std::uint64_t started = 0;
   try {
-    while (count < max_io_events && io_->poll_one() != 0) {
-      ++count;
-      const auto ns = read_ns();
-      if (started == 0) started = ns;
-      if (ns - started > max_io_ns) break;
-    }
+    count = sockets_.wait(timeout_ms);
   } catch (...) {
     ++count;
     report_failure("socket");
@@ -213,6 +216,8 @@ std::size_t run_loop::drain_inbox() {
       report_failure("post");
     }
   }
+  // What was posted may have used Asio.
+  if (!drained_posts_.empty()) sockets_.asio_touched();
   drained_posts_.clear();
   return count;
 }
@@ -268,6 +273,7 @@ std::size_t run_loop::fire_timers() {
     report_failure("timer");
   }
   stats_.timers.add(count);
+  if (count != 0) sockets_.asio_touched();
   return count;
 }
 
@@ -335,7 +341,7 @@ bool run_loop::has_due_timer() {
 }
 
 bool run_loop::has_work() {
-  return !queue_.empty() || inbox_filled_.load(std::memory_order_acquire) || flushables_.linked() ||
+  return !queue_.empty() || sockets_.pending() || inbox_filled_.load(std::memory_order_acquire) || flushables_.linked() ||
          !deferred_.empty() || !doomed_.empty();
 }
 

@@ -22,6 +22,10 @@
 #include <span>
 #include <vector>
 
+namespace troupe::net {
+class poller;
+}
+
 namespace troupe::runtime {
 
 class loop_actor_clock;
@@ -55,8 +59,8 @@ class run_loop final : public caf::execution_unit {
   /// The coordinator that owns this loop. Any thread.
   loop_coordinator& coordinator() const noexcept { return owner_; }
 
-  /// For sockets. Post through run_loop::post() rather than through Asio, so
-  /// that the work is counted and bounded.
+  /// For sockets of Asio. From outside of its handlers post through
+  /// run_loop::post(): the loop does not see what is posted to Asio.
   boost::asio::io_context& io() noexcept { return *io_; }
 
   /// Queues an actor whose reference was taken for the loop.
@@ -116,13 +120,14 @@ class run_loop final : public caf::execution_unit {
   void stop();
   void wake();
   bool turn(random* seed);
+  std::size_t work(random* seed);
   bool has_work();
   bool has_due_timer();
   void discard_work();
   void close_io();
 
   // -- steps of a turn -------------------------------------------------------
-  std::size_t poll_sockets();
+  std::size_t poll_sockets(std::int64_t timeout_ms);
   std::size_t drain_inbox();
   std::size_t resume_actors();
   std::size_t resume_one(random& seed);
@@ -133,6 +138,7 @@ class run_loop final : public caf::execution_unit {
   void accept(std::vector<caf::resumable*>& jobs);
   void send_away(caf::resumable* job);
   void sleep();
+  bool may_sleep();
   void read_time();
   std::int64_t next_due();
 
@@ -144,6 +150,7 @@ class run_loop final : public caf::execution_unit {
   clock& clock_;
   std::unique_ptr<boost::asio::io_context> io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_io_;
+  net::poller& sockets_;  // of io_
   loop_actor_clock* actor_clock_ = nullptr;  // set for the loop that drives CAF's delays
 
   std::int64_t now_ = 0;

@@ -1,9 +1,13 @@
 #include "protocol/net/poller.hpp"
 
+#include "protocol/net/asio_descriptor.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <sys/eventfd.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -22,17 +26,61 @@ static_assert(readable == EPOLLIN && writable == EPOLLOUT);
 boost::asio::execution_context::id poller::id;
 
 poller::poller(boost::asio::io_context& io)
-    : boost::asio::execution_context::service(io), io_(io), epoll_(io), timer_(io) {
-  int fd = ::epoll_create1(EPOLL_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::system_category(), "cannot create an epoll set");
-  epoll_.assign(fd);
+    : boost::asio::execution_context::service(io),
+      io_(io),
+      set_(::epoll_create1(EPOLL_CLOEXEC)),
+      epoll_(io),
+      timer_(io) {
+  if (set_ < 0) throw std::system_error(errno, std::system_category(), "cannot create an epoll set");
+  epoll_.assign(set_);
 }
 
-poller::~poller() = default;
+poller::~poller() {
+  if (wake_ >= 0) ::close(wake_);
+  if (asio_ >= 0) ::close(set_);
+}
 
 void poller::shutdown() {
   deferred_.clear();
   deadlines_.clear();
+}
+
+void poller::lead() {
+  // Neither set may hold the other twice.
+  epoll_.cancel();
+  (void)epoll_.release();
+  waiting_ = false;
+  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  asio_ = asio_descriptor(io_);
+  for (int* own : {&wake_, &asio_}) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = own;
+    if (*own < 0 || ::epoll_ctl(set_, EPOLL_CTL_ADD, *own, &event) != 0)
+      throw std::system_error(errno, std::system_category(), "cannot wait for sockets");
+  }
+  asio_ready_ = true;  // what was posted until now
+}
+
+std::size_t poller::wait(std::int64_t timeout_ms) {
+  const auto limit = pending() ? 0 : std::clamp<std::int64_t>(timeout_ms, 0, INT_MAX);
+  auto done = dispatch(static_cast<int>(limit));
+  if (!deferred_.empty()) done += run_deferred();
+  if (asio_ready_) done += run_asio();
+  return done;
+}
+
+void poller::wake() noexcept {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+}
+
+std::size_t poller::run_asio() {
+  asio_ready_ = false;
+  std::size_t count = 0;
+  while (count < most_of_asio && io_.poll_one() != 0) ++count;
+  if (count == most_of_asio) asio_ready_ = true;
+  return count;
 }
 
 bool poller::watch(int fd, ready_handler& handler, unsigned before, unsigned now) {
@@ -43,36 +91,50 @@ bool poller::watch(int fd, ready_handler& handler, unsigned before, unsigned now
   epoll_event event{};
   event.events = now;
   event.data.ptr = &handler;
-  if (::epoll_ctl(epoll_.native_handle(), operation, fd, &event) != 0) return false;
-  if (operation == EPOLL_CTL_ADD && watched_++ == 0 && !waiting_) wait();
+  if (::epoll_ctl(set_, operation, fd, &event) != 0) return false;
+  if (operation == EPOLL_CTL_ADD) ++watched_;
+  if (operation == EPOLL_CTL_DEL) --watched_;
+  if (asio_ >= 0) return true;
+  if (operation == EPOLL_CTL_ADD && !waiting_) wait_by_asio();
   // Without sockets nothing may keep io_context::run() from returning.
-  if (operation == EPOLL_CTL_DEL && --watched_ == 0) epoll_.cancel();
+  if (operation == EPOLL_CTL_DEL && watched_ == 0) epoll_.cancel();
   return true;
 }
 
-void poller::wait() {
+void poller::wait_by_asio() {
   waiting_ = true;
   epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                     [this](const boost::system::error_code& error) {
+                      if (asio_ >= 0) return;
                       waiting_ = false;
-                      if (!error) dispatch();
-                      if (watched_ != 0 && !waiting_) wait();
+                      if (!error) dispatch(0);
+                      if (watched_ != 0 && !waiting_) wait_by_asio();
                     });
 }
 
-void poller::dispatch() {
-  int count = ::epoll_wait(epoll_.native_handle(), batch_, batch_size, 0);
-  if (count <= 0) return;
+std::size_t poller::dispatch(int timeout_ms) {
+  const int count = ::epoll_wait(set_, batch_, batch_size, timeout_ms);
+  if (count <= 0) return 0;
   batch_count_ = count;
   handshakes_ = 0;
   for (int i = 0; i < batch_count_; ++i) {
-    auto* handler = static_cast<ready_handler*>(batch_[i].data.ptr);
-    if (handler == nullptr) continue;
+    auto* const who = batch_[i].data.ptr;
+    if (who == nullptr) continue;
+    if (who == &asio_) {
+      asio_ready_ = true;
+      continue;
+    }
+    if (who == &wake_) {
+      std::uint64_t drained = 0;
+      [[maybe_unused]] const auto got = ::read(wake_, &drained, sizeof drained);
+      continue;
+    }
     unsigned events = batch_[i].events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) events |= readable | writable;
-    handler->on_ready(events & (readable | writable));
+    static_cast<ready_handler*>(who)->on_ready(events & (readable | writable));
   }
   batch_count_ = 0;
+  return static_cast<std::size_t>(count);
 }
 
 void poller::forget_events(const ready_handler& handler) noexcept {
@@ -81,7 +143,7 @@ void poller::forget_events(const ready_handler& handler) noexcept {
 }
 
 void poller::defer(ready_handler& handler) {
-  if (deferred_.empty()) boost::asio::post(io_, [this] { run_deferred(); });
+  if (deferred_.empty() && asio_ < 0) boost::asio::post(io_, [this] { run_deferred(); });
   deferred_.push_back(&handler);
 }
 
@@ -92,11 +154,13 @@ void poller::cancel_deferred(const ready_handler& handler) noexcept {
                static_cast<ready_handler*>(nullptr));
 }
 
-void poller::run_deferred() {
+std::size_t poller::run_deferred() {
   std::swap(running_, deferred_);
+  const auto count = running_.size();
   for (std::size_t i = 0; i < running_.size(); ++i)
     if (auto* handler = std::exchange(running_[i], nullptr)) handler->on_deferred();
   running_.clear();
+  return count;
 }
 
 void poller::set_deadline(ready_handler& handler, std::chrono::steady_clock::time_point when) {

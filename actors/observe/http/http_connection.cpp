@@ -137,12 +137,17 @@ void http_connection::ask() {
 }
 
 http_reply http_connection::reply_for(std::uint64_t question) {
-  return [weak = weak_from_this(), &loop = service_->loop, question](http_response response) {
+  return [weak = weak_from_this(), &loop = service_->loop, post = service_->settings.post,
+          question](http_response response) {
     // Through the loop even from its own thread: handlers never nest. The
     // connection may only die there, so its pointer is locked there.
-    asio::post(loop, [weak, question, response = std::move(response)]() mutable {
+    auto answer = [weak, question, response = std::move(response)]() mutable {
       if (const auto self = weak.lock()) self->answer(question, std::move(response));
-    });
+    };
+    if (post)
+      post(std::move(answer));
+    else
+      asio::post(loop, std::move(answer));
   };
 }
 

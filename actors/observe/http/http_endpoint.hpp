@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,9 @@ struct http_settings {
   std::uint64_t body_limit = 64 * 1024;   // bytes
   /// For each of: reading one request, answering it, writing the answer.
   std::uint32_t timeout_ms = 10'000;
+  /// How the reply of a handler reaches the loop, from any thread; by itself
+  /// through Asio, which a loop that sleeps elsewhere does not hear.
+  std::function<void(std::function<void()>)> post;
 };
 
 /// HTTP/1.1 for probes, Prometheus and people. All on one io_context, which
