@@ -152,7 +152,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
 
 void session::flush() {
   for (auto& [shard, batch] : batches_)
-    tell(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
+    tell_now(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
   batches_.clear();
   if (!writes_) return;
   auto writes = std::move(*writes_);

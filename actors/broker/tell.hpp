@@ -27,12 +27,30 @@ void tell(const caf::strong_actor_ptr& to, Message message) {
               runtime::run_loop::current());
 }
 
+/// The same, but an idle receiver that may run on this loop handles it before
+/// this returns: no queue, no wake-up, and what it needs is still in the cache.
+/// For callers that are done with their own state.
+template <class Message>
+void tell_now(const caf::strong_actor_ptr& to, Message message) {
+  auto* loop = runtime::run_loop::current();
+  if (loop != nullptr) loop->offer_now();
+  tell(to, std::move(message));
+  if (loop != nullptr) loop->take_offer();  // the receiver was no lean actor, or null
+}
+
 /// The same, checked against the interface of the receiver.
 template <class... Signatures, class Message>
 void tell(const caf::typed_actor<Signatures...>& to, Message message) {
   static_assert((std::is_same_v<Signatures, caf::reacts_to<Message>> || ...),
                 "the receiver does not understand this message");
   tell(caf::actor_cast<caf::strong_actor_ptr>(to), std::move(message));
+}
+
+template <class... Signatures, class Message>
+void tell_now(const caf::typed_actor<Signatures...>& to, Message message) {
+  static_assert((std::is_same_v<Signatures, caf::reacts_to<Message>> || ...),
+                "the receiver does not understand this message");
+  tell_now(caf::actor_cast<caf::strong_actor_ptr>(to), std::move(message));
 }
 
 }  // namespace troupe::broker

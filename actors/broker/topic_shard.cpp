@@ -275,13 +275,13 @@ void topic_shard::hand_out(std::vector<parcel>& parcels) {
     if (p.alike) {
       for (const auto& r : *p.receivers) {
         if (r.level == mqtt::qos::at_most_once && !r.who->online()) continue;
-        if (auto actor = r.who->actor()) tell(actor, deliver_alike{p.alike, r.level});
+        if (auto actor = r.who->actor()) tell_now(actor, deliver_alike{p.alike, r.level});
       }
       continue;
     }
     // A session that sleeps finds in the store what was committed for it.
     if (auto actor = p.to->actor())
-      tell(actor, deliver{std::move(p.messages)});
+      tell_now(actor, deliver{std::move(p.messages)});
   }
 }
 

@@ -234,7 +234,7 @@ void connection::hand_over(std::size_t bytes) {
     pause(by_store);
     loop_.wait_for_store(number_);
   }
-  broker::tell(session_, broker::client_input{std::move(batch)});
+  broker::tell_now(session_, broker::client_input{std::move(batch)});
 }
 
 bool connection::fail(reason_code reason, const char* sentence) {

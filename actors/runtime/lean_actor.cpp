@@ -21,19 +21,26 @@ void lean_actor::launch(run_loop* home) {
 }
 
 void lean_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
+  auto* here = run_loop::current();
+  const bool at_once = here != nullptr && here->take_offer();
   depth_.fetch_add(1, std::memory_order_relaxed);
   switch (mailbox_.push(what)) {
     case lean_mailbox::pushed::queued:
       break;
     case lean_mailbox::pushed::wake:
       caf::intrusive_ptr_add_ref(ctrl());
-      wake();
+      if (!at_once || !may_run_on(*here) || !here->resume_now(this)) wake();
       break;
     case lean_mailbox::pushed::closed:
       depth_.fetch_sub(1, std::memory_order_relaxed);
       if (what->mid.is_request()) caf::detail::sync_request_bouncer{caf::error{}}(*what);
       break;
   }
+}
+
+bool lean_actor::may_run_on(const run_loop& here) const noexcept {
+  const auto* home = home_.load(std::memory_order_acquire);
+  return (home == nullptr || home == &here) && &here.system() == &home_system();
 }
 
 void lean_actor::wake() {

@@ -152,6 +152,7 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   route way_back(caf::mailbox_element& m);
   void launch(run_loop* home);
   void wake();
+  bool may_run_on(const run_loop& here) const noexcept;
   void handle(caf::mailbox_element& m, caf::execution_unit* host);
   void account(std::size_t handled) noexcept;
   void terminate(caf::execution_unit* host);

@@ -59,6 +59,15 @@ class run_loop final : public caf::execution_unit {
   /// The coordinator that owns this loop. Any thread.
   loop_coordinator& coordinator() const noexcept { return owner_; }
 
+  /// The next message that the caller sends may be handled before the send
+  /// returns, if its receiver is idle and may run here; see tell_now().
+  void offer_now() noexcept { now_offered_ = true; }
+  /// Whether that was offered; it is no longer. For lean actors.
+  bool take_offer() noexcept { return std::exchange(now_offered_, false); }
+  /// Runs the idle actor at once, whose reference was taken for the loop; false,
+  /// and nothing happens, if too many run inside each other already.
+  bool resume_now(caf::resumable* job);
+
   /// For sockets of Asio. From outside of its handlers post through
   /// run_loop::post(): the loop does not see what is posted to Asio.
   boost::asio::io_context& io() noexcept { return *io_; }
@@ -151,6 +160,9 @@ class run_loop final : public caf::execution_unit {
   std::unique_ptr<boost::asio::io_context> io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_io_;
   net::poller& sockets_;  // of io_
+  bool now_offered_ = false;
+  bool now_allowed_ = true;  // a test's seed says whether
+  unsigned nesting_ = 0;     // of resume_now()
   loop_actor_clock* actor_clock_ = nullptr;  // set for the loop that drives CAF's delays
 
   std::int64_t now_ = 0;

@@ -15,6 +15,12 @@
 namespace troupe::net {
 namespace {
 
+using clock = std::chrono::steady_clock;
+
+// Handlers may do all the work of what they read: timers and output wait for no
+// more than this.
+constexpr auto longest_round = std::chrono::milliseconds(1);
+constexpr int looks_at_clock = 4;  // handlers from one look to the next
 constexpr auto tick = std::chrono::milliseconds(50);
 constexpr std::size_t kept_buffers = 32;
 constexpr std::size_t kept_capacity = std::size_t{64} * 1024;
@@ -107,38 +113,47 @@ void poller::wait_by_asio() {
                     [this](const boost::system::error_code& error) {
                       if (asio_ >= 0) return;
                       waiting_ = false;
-                      if (!error) dispatch(0);
+                      if (!error) do dispatch(0); while (batch_next_ < batch_count_);
                       if (watched_ != 0 && !waiting_) wait_by_asio();
                     });
 }
 
 std::size_t poller::dispatch(int timeout_ms) {
-  const int count = ::epoll_wait(set_, batch_, batch_size, timeout_ms);
-  if (count <= 0) return 0;
-  batch_count_ = count;
-  handshakes_ = 0;
-  for (int i = 0; i < batch_count_; ++i) {
-    auto* const who = batch_[i].data.ptr;
-    if (who == nullptr) continue;
-    if (who == &asio_) {
-      asio_ready_ = true;
-      continue;
-    }
-    if (who == &wake_) {
-      std::uint64_t drained = 0;
-      [[maybe_unused]] const auto got = ::read(wake_, &drained, sizeof drained);
-      continue;
-    }
-    unsigned events = batch_[i].events;
+  // What the last round had no time for comes first, or who is at the end would starve.
+  if (batch_next_ == batch_count_) {
+    const int count = ::epoll_wait(set_, batch_, batch_size, timeout_ms);
+    if (count <= 0) return 0;
+    batch_count_ = count;
+    batch_next_ = 0;
+    handshakes_ = 0;
+  }
+  const auto from = batch_next_;
+  const bool several = batch_count_ - from > looks_at_clock;
+  const auto end = several ? clock::now() + longest_round : clock::time_point::max();
+  while (batch_next_ < batch_count_) {
+    handle(batch_[batch_next_++]);
+    if (several && (batch_next_ - from) % looks_at_clock == 0 && clock::now() >= end) break;
+  }
+  return static_cast<std::size_t>(batch_next_ - from);
+}
+
+void poller::handle(const epoll_event& event) {
+  auto* const who = event.data.ptr;
+  if (who == nullptr) return;
+  if (who == &asio_) {
+    asio_ready_ = true;
+  } else if (who == &wake_) {
+    std::uint64_t drained = 0;
+    [[maybe_unused]] const auto got = ::read(wake_, &drained, sizeof drained);
+  } else {
+    unsigned events = event.events;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) events |= readable | writable;
     static_cast<ready_handler*>(who)->on_ready(events & (readable | writable));
   }
-  batch_count_ = 0;
-  return static_cast<std::size_t>(count);
 }
 
 void poller::forget_events(const ready_handler& handler) noexcept {
-  for (int i = 0; i < batch_count_; ++i)
+  for (int i = batch_next_; i < batch_count_; ++i)
     if (batch_[i].data.ptr == &handler) batch_[i].data.ptr = nullptr;
 }
 

@@ -43,7 +43,9 @@ class poller final : public boost::asio::execution_context::service {
   /// Something may have been posted to Asio: it is polled in the next wait().
   void asio_touched() noexcept { asio_ready_ = true; }
   /// The next wait() must not sleep.
-  bool pending() const noexcept { return asio_ready_ || !deferred_.empty(); }
+  bool pending() const noexcept {
+    return asio_ready_ || !deferred_.empty() || batch_next_ < batch_count_;
+  }
 
   /// Changes what `fd` is watched for from `before` to `now`; 0 is not at all.
   /// False if the kernel refuses (out of memory or watches).
@@ -77,6 +79,7 @@ class poller final : public boost::asio::execution_context::service {
   void shutdown() override;
   void wait_by_asio();
   std::size_t dispatch(int timeout_ms);
+  void handle(const epoll_event& event);
   std::size_t run_asio();
   std::size_t run_deferred();
   void start_timer();
@@ -93,6 +96,7 @@ class poller final : public boost::asio::execution_context::service {
   bool waiting_ = false;
   bool timer_running_ = false;
   int batch_count_ = 0;
+  int batch_next_ = 0;  // those before it are handled
   unsigned handshakes_ = 0;
   epoll_event batch_[batch_size];
   std::vector<ready_handler*> deferred_;
