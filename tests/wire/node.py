@@ -68,9 +68,11 @@ class Node:
     (host, port), or the path of a Unix socket, by the name of the listener.
     """
 
-    def __init__(self, folder, listeners=("tcp",), environment=None, binary=None, **tables):
+    def __init__(self, folder, listeners=("tcp",), environment=None, binary=None, launcher=(),
+                 **tables):
         self.folder = pathlib.Path(folder)
         self.binary = str(binary or default_binary("troupe"))
+        self.launcher = list(launcher)  # a command that runs the binary: valgrind
         self.environment = environment or {}
         self.tables = {name: dict(entries) for name, entries in CONFIGURATION.items()}
         self.tables["node"]["data_dir"] = str(self.folder / "data")
@@ -101,7 +103,7 @@ class Node:
         begin = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "--config", self.config, "--ready-file", ready], stdout=log,
+                [*self.launcher, self.binary, "--config", self.config, "--ready-file", ready], stdout=log,
                 stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
                 env=clean_environment(**self.environment))
         while not ready.exists():
