@@ -50,6 +50,8 @@ rocksdb::DBOptions make_database_options(const store_options& options, rocksdb::
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
   db.enable_thread_tracking = false;
+  // A key that is erased twice is no reason to stop compactions.
+  db.enforce_single_del_contracts = false;
   (void)options;
   return db;
 }

@@ -112,7 +112,7 @@ void session::erase_outgoing(mqtt::packet_id id) {
 }
 
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
-  writes().settle(who_->id(), place.order, {place.body_shard, place.body_offset}, place.sole);
+  writes().settle(who_->id(), place);
   who_->settle(bytes);
   if (trimming_) settled_meanwhile_.push_back(place.order);
 }
@@ -139,7 +139,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
                  d.level = m.entry.level;
                  d.retain = m.entry.retain;
                  d.subscription_ids = std::move(m.entry.subscription_ids);
-                 d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+                 d.stored = m.place;
                  if (!m.entry.share.empty())
                    d.share = std::make_shared<const std::string>(std::move(m.entry.share));
                  messages.push_back(std::move(d));

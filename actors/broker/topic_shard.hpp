@@ -41,9 +41,9 @@ class topic_shard final : public runtime::lean_actor {
   struct commitment {
     std::shared_ptr<publish_batch> batch;
     publish_outcomes outcomes;
-    std::vector<parcel> parcels;  // stored.order counts from 0 until the commit
+    std::vector<parcel> parcels;  // `stored` as owe() answered it, until the commit
+    storage::owed_orders orders;
     std::uint64_t owed = 0;
-    std::uint64_t owed_bytes = 0;
   };
 
   void publish(const std::shared_ptr<publish_batch>& keep);

@@ -17,7 +17,7 @@ std::vector<owed_message> queue_of(rocks_store& store, session_id id) {
   std::vector<owed_message> all;
   for (bool end = false; !end;) {
     std::optional<owed_page> page;
-    store.read_owed(id, all.empty() ? 0 : all.back().order, 1000, 1 << 20,
+    store.read_owed(id, all.empty() ? 0 : all.back().place.order, 1000, 1 << 20,
                     [&](owed_page got) { page = std::move(got); });
     while (store.pump() > 0) {
     }
@@ -39,15 +39,20 @@ struct workload {
     auto payload = std::to_string(number) + " ";
     payload.resize(std::max(payload_size, payload.size()), 'x');
     transaction writes;
-    writes.append(at, *text("t", payload), shared ? 2 : 1);
-    writes.owe(session(0, all_session), entry_of(at, !shared));
-    if (shared) writes.owe(session(0, brief_session), entry_of(at, false));
+    const auto body = text("t", payload);
+    if (shared) {
+      writes.append(at, *body, 2);
+      writes.owe(session(0, all_session), terms_of(), at);
+      writes.owe(session(0, brief_session), terms_of(), at);
+    } else {
+      writes.owe(session(0, all_session), terms_of(), *body, at);
+    }
     store.commit(std::move(writes), [this, n = number, at, shared](const commit_result& result) {
       REQUIRE(result.ok);
       acknowledged = n;
       if (!shared) return;
       transaction settled;
-      settled.settle(session(0, brief_session), result.first_order + 1, at, false);
+      settled.settle(session(0, brief_session), shared_place(result, 1, at));
       store.commit(std::move(settled), nullptr);
     });
   }
@@ -72,25 +77,27 @@ std::uint64_t check_remains(const std::string& directory) {
   auto& store = *opened.store;
   const auto all = queue_of(store, session(0, all_session));
   std::uint64_t last = 0;
+  std::uint64_t last_offset = 0;
   transaction settled;
   for (const auto& message : all) {
     REQUIRE(std::stoull(std::string(message.body->payload())) == last + 1);
     ++last;
-    settled.settle(session(0, all_session), message.order, message.entry.body, message.entry.sole);
+    last_offset = std::max(last_offset, message.place.body_offset);
+    settled.settle(session(0, all_session), message.place);
   }
-  CHECK(store.next_offset(static_cast<shard_id>(1)) > last);
+  CHECK(store.next_offset(static_cast<shard_id>(1)) > last_offset);
   for (const auto& message : queue_of(store, session(0, brief_session))) {
-    REQUIRE(message.entry.body.offset <= last);
-    settled.settle(session(0, brief_session), message.order, message.entry.body, false);
+    REQUIRE(message.place.body_offset <= last);
+    settled.settle(session(0, brief_session), message.place);
   }
   // Numbers go on above all that was ever given out.
-  order_no next = 0;
+  stored_place next;
   store.commit(sole_message(session(0, 3), {static_cast<shard_id>(2), 1}, "x"),
-               [&](const commit_result& result) { next = result.first_order; });
+               [&](const commit_result& result) { next = place_of(result); });
   while (store.pump() > 0) {
   }
-  CHECK((all.empty() || next > all.back().order));
-  settled.settle(session(0, 3), next, {static_cast<shard_id>(2), 1}, true);
+  CHECK((all.empty() || next.order > all.back().place.order));
+  settled.settle(session(0, 3), next);
   store.commit(std::move(settled), nullptr);
   store.close();
   CHECK(reports.empty());
@@ -183,9 +190,14 @@ TEST_CASE("the clean-up after an erased session goes on where the process died",
       const log_position at{static_cast<shard_id>(i % 4), i};
       const bool shared = i % 2 == 0;
       transaction writes;
-      writes.append(at, *text("t", std::to_string(i)), shared ? 2 : 1);
-      writes.owe(gone, entry_of(at, !shared));
-      if (shared) writes.owe(stays, entry_of(at, false));
+      const auto body = text("t", std::to_string(i));
+      if (shared) {
+        writes.append(at, *body, 2);
+        writes.owe(gone, terms_of(), at);
+        writes.owe(stays, terms_of(), at);
+      } else {
+        writes.owe(gone, terms_of(), *body, at);
+      }
       store.commit(std::move(writes), nullptr);
     }
     transaction erase;
