@@ -199,7 +199,8 @@ class store {
   virtual ~store() = default;
 
   using committed = std::function<void(const commit_result&)>;
-  /// Transactions are written in the order given (group commit).
+  /// Transactions are written in the order given (group commit). `done` may be
+  /// null: nobody waits, and it may be some milliseconds until it is written.
   virtual void commit(transaction writes, committed done) = 0;
 
   /// Entries with order > after, at most max_count and about max_bytes of bodies.

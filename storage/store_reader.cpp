@@ -1,7 +1,7 @@
 #include "storage/store_reader.hpp"
 
-#include "storage/queue_scan.hpp"
 #include "storage/records/meta_keys.hpp"
+#include "storage/records/queue_scan.hpp"
 #include "storage/records/record_codec.hpp"
 #include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
@@ -97,14 +97,13 @@ bool store_reader::read_run(const queue_scan& scan, session_id id, order_no afte
     room.used += body->footprint();
     const bool lone = index == 0 && items.at_end() && item.where != body_place::shared;
     const auto& terms = item.terms;
-    page.messages.push_back(
-        {{order, item.at.offset, item.at.shard, index, item.where, lone},
-         {terms.level,
-          terms.retain,
-          {terms.subscription_ids.begin(), terms.subscription_ids.end()},
-          std::string(terms.share),
-          terms.size},
-         std::move(body)});
+    page.messages.push_back({{order, item.at.offset, item.at.shard, index, item.where, lone},
+                             {terms.level,
+                              terms.retain,
+                              {terms.subscription_ids.begin(), terms.subscription_ids.end()},
+                              std::string(terms.share),
+                              terms.size},
+                             std::move(body)});
   }
   if (items.damaged()) report("A queue entry", id);
   return true;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "storage/database.hpp"
-#include "storage/queue_scan.hpp"
+#include "storage/records/queue_scan.hpp"
 #include "storage/store.hpp"
 #include "storage/store_writer.hpp"
 

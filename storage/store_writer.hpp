@@ -97,7 +97,7 @@ class store_writer {
   run_ledger runs_;
   erased_sessions erased_;
   std::vector<rocksdb::Slice> parts_;  // of a run at hand
-  std::string sweep_from_;  // key in the queue where the sweep goes on
+  std::string sweep_from_;             // key in the queue where the sweep goes on
 
   // What the batch changes and RocksDB does not show yet.
   std::unordered_map<std::string, bool> retained_in_batch_;

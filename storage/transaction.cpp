@@ -122,8 +122,7 @@ void transaction::append(log_position at, const mqtt::message& body, std::uint32
 stored_place transaction::owe(session_id to, const owed_terms& terms, const mqtt::message& body,
                               log_position at) {
   if (body.footprint() <= record::inside_limit) {
-    return own().add_to_run(
-        to, [&](std::string& out) { record::append_item(terms, body, out); });
+    return own().add_to_run(to, [&](std::string& out) { record::append_item(terms, body, out); });
   }
   append(at, body, 1);
   auto place =
@@ -191,8 +190,7 @@ void transaction::erase_session(session_id id, std::string_view /*client_id*/) {
 }
 
 void transaction::put_subscription(session_id id, const subscription_record& subscription) {
-  add(own(), write_kind::put_subscription, subscription.filter, encoded(subscription)).session =
-      id;
+  add(own(), write_kind::put_subscription, subscription.filter, encoded(subscription)).session = id;
 }
 
 void transaction::erase_subscription(session_id id, std::string_view filter) {

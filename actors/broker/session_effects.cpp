@@ -157,6 +157,8 @@ void session::flush() {
   if (!writes_) return;
   auto writes = std::move(*writes_);
   writes_.reset();
+  // Most transactions only settle: nobody waits for that, and what is read later sees it.
+  if (after_.empty()) return context_.store.commit(std::move(writes), nullptr);
   auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
   after_.clear();
   ++commits_under_way_;
@@ -171,7 +173,7 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
   if (!ok) {
     context_.count(counter::store_errors);
     // Nothing that was promised is kept: the client has to come again.
-    if (device_ != nullptr && connected_ && !finished.empty()) {
+    if (device_ != nullptr && connected_) {
       constexpr auto reason = mqtt::reason_code::server_unavailable;
       if (order_)
         std::exchange(device_, nullptr)->refused(reason, "The store cannot be written");

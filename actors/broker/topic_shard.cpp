@@ -196,13 +196,18 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     return r.level != mqtt::qos::at_most_once && r.who->durable();
   });
   if (!any) return 0;
-  std::vector<const receiver*> owed;
+  auto& owed = owed_;
+  owed.clear();
   const auto bytes = item.body->footprint();
-  const auto limits = context_.limits.get();
+  if (const auto version = context_.limits.version(); !limits_ || version != limits_version_) {
+    limits_ = context_.limits.get();
+    limits_version_ = version;
+  }
+  const auto& limits = *limits_;
   for (const auto& r : *to_) {
     if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
-    if (!r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
-      if (limits->full_queue == troupe::session::queue_policy::drop_newest) {
+    if (!r.who->has_room(bytes, limits.max_queued_messages, limits.max_queued_bytes)) {
+      if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
         continue;
       }

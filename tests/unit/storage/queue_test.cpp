@@ -102,7 +102,8 @@ TEST_CASE("pages follow one another and say where the queue ended", "[store]") {
   CHECK_FALSE(page.end);
 }
 
-TEST_CASE("the runs of a transaction are numbered in the order in which they were begun", "[store]") {
+TEST_CASE("the runs of a transaction are numbered in the order in which they were begun",
+          "[store]") {
   memory_store m;
   transaction writes;
   const log_position at{log_shard, 1};
@@ -198,7 +199,8 @@ TEST_CASE("readers beside the writer see every entry up to `through`", "[store]"
   std::atomic<std::uint64_t> acknowledged{0};
   std::function<void(owed_page)> on_page = [&](owed_page page) {
     for (const auto& message : page.messages) {
-      if (message.place.order <= last || message.body->payload() != std::to_string(++seen)) wrong = true;
+      if (message.place.order <= last || message.body->payload() != std::to_string(++seen))
+        wrong = true;
       last = message.place.order;
     }
     if (page.end && page.through < last) wrong = true;
@@ -221,6 +223,30 @@ TEST_CASE("readers beside the writer see every entry up to `through`", "[store]"
   store.close();
   CHECK(acknowledged == total);
   CHECK(store.current().groups < total);
+}
+
+TEST_CASE("what nobody waits for is written soon, and before it is read", "[store]") {
+  const temporary_directory place;
+  store_options options;
+  options.directory = place.store();
+  options.shards = 4;
+  auto opened = open_store(options);
+  INFO(opened.error);
+  REQUIRE(opened.store);
+  auto& store = *opened.store;
+  const auto id = session(2, 1);
+  // The first meets a writer that sleeps, the others one that has just been at work.
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    store.commit(sole_message(id, {log_shard, i}, "x"), nullptr);
+    CHECK(eventually([&] { return store.current().commits == i; }));
+  }
+  for (std::uint64_t i = 6; i <= 200; ++i) {
+    store.commit(sole_message(id, {log_shard, i}, "x"), nullptr);
+    std::atomic<std::size_t> found{0};
+    store.read_owed(id, 0, 1000, 1 << 20, [&](owed_page page) { found = page.messages.size(); });
+    REQUIRE(eventually([&] { return found != 0; }));
+    REQUIRE(found == i);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-#include "protocol/schema/stored.pb.h"
 #include "storage/records/run_codec.hpp"
+
+#include "protocol/schema/stored.pb.h"
 #include "storage/records/settled_items.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
 

@@ -79,8 +79,8 @@ TEST_CASE("only what was not settled comes again after the process died", "[stor
     transaction writes;
     std::vector<stored_place> places;
     for (int i = 0; i < 40; ++i) {
-      places.push_back(writes.owe(reader_of_all, terms_of(), *text("t", std::to_string(i)),
-                                  {log_shard, 1}));
+      places.push_back(
+          writes.owe(reader_of_all, terms_of(), *text("t", std::to_string(i)), {log_shard, 1}));
     }
     const auto orders = writes.orders();
     opened.store->commit(std::move(writes), [&](const commit_result& result) {
@@ -328,9 +328,8 @@ TEST_CASE("a damaged run is reported and the others are read", "[store][runs]") 
     const bool whole = GENERATE(true, false);
     CAPTURE(whole);
     const auto key = whole ? run.view() : progress.view();
-    REQUIRE(opened.value->db()
-                .Put({}, opened.value->handle(family::queue), slice(key), "\xFF")
-                .ok());
+    REQUIRE(
+        opened.value->db().Put({}, opened.value->handle(family::queue), slice(key), "\xFF").ok());
   }
   m.open();
   const auto page = m.owed(reader_of_all);

@@ -1,4 +1,4 @@
-#include "storage/queue_scan.hpp"
+#include "storage/records/queue_scan.hpp"
 
 #include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
