@@ -37,7 +37,7 @@ class commit_queue {
   /// False if closed: the argument is as it was.
   bool give(pending_commit& commit) {
     const auto bytes = commit.operations.size();
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (closed_) return false;
     if (commit.done || backlog_.load(std::memory_order_relaxed) > unhurried_bytes) urgent_ = true;
     if (backlog_.load(std::memory_order_relaxed) + bytes > limit_) {
@@ -48,16 +48,16 @@ class commit_queue {
     }
     waiting_.push_back(std::move(commit));
     given_.fetch_add(1, std::memory_order_release);
-    wake_writer();
+    wake_writer(lock);
     return true;
   }
 
   /// Someone waits for all that was given so far.
   void hurry() {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (waiting_.empty()) return;
     urgent_ = true;
-    wake_writer();
+    wake_writer(lock);
   }
 
   /// Takes all that waits into `into` (empty before). Waits at most `limit`
@@ -96,8 +96,11 @@ class commit_queue {
  private:
   enum class writer : std::uint8_t { at_work, lingering, asleep };
 
-  void wake_writer() {
-    if (writer_ == writer::asleep || (writer_ == writer::lingering && urgent_)) wake_.notify_one();
+  void wake_writer(std::unique_lock<std::mutex>& lock) {
+    if (writer_ != writer::asleep && (writer_ != writer::lingering || !urgent_)) return;
+    writer_ = writer::at_work;  // once is enough
+    lock.unlock();              // it would wake up only to wait for it
+    wake_.notify_one();
   }
 
   const std::uint64_t limit_;
