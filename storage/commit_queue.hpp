@@ -3,6 +3,7 @@
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -21,16 +22,24 @@ struct pending_commit {
 };
 
 /// Transactions that wait for the writer, bounded by bytes. Giving never
-/// blocks; what is too much is refused through the queue, in its turn. Thread-safe.
+/// blocks; what is too much is refused through the queue, in its turn.
+///
+/// One that nobody waits for does not wake a writer that has just been at work: it goes
+/// with what comes next, or alone after `linger`. Mostly these are acknowledgements of
+/// subscribers, one or more for each message. Thread-safe.
 class commit_queue {
  public:
+  static constexpr std::chrono::milliseconds linger{5};
+  static constexpr std::uint64_t unhurried_bytes = std::uint64_t{1} << 20;  // more does not linger
+
   explicit commit_queue(std::uint64_t limit_bytes) : limit_(limit_bytes) {}
 
   /// False if closed: the argument is as it was.
   bool give(pending_commit& commit) {
     const auto bytes = commit.operations.size();
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (closed_) return false;
+    if (commit.done || backlog_.load(std::memory_order_relaxed) > unhurried_bytes) urgent_ = true;
     if (backlog_.load(std::memory_order_relaxed) + bytes > limit_) {
       commit.operations = {};
       commit.refused = "The store has too much to write: the disk is slower than what arrives.";
@@ -39,19 +48,30 @@ class commit_queue {
     }
     waiting_.push_back(std::move(commit));
     given_.fetch_add(1, std::memory_order_release);
-    if (idle_) wake_.notify_one();
+    wake_writer(lock);
     return true;
+  }
+
+  /// Someone waits for all that was given so far.
+  void hurry() {
+    std::unique_lock lock(mutex_);
+    if (waiting_.empty()) return;
+    urgent_ = true;
+    wake_writer(lock);
   }
 
   /// Takes all that waits into `into` (empty before). Waits at most `limit`
   /// for something to come, or for close().
   void take(std::vector<pending_commit>& into, std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
-    if (waiting_.empty() && !closed_ && limit.count() > 0) {
-      idle_ = true;
+    if (!urgent_ && !closed_ && limit.count() > 0) {
+      writer_ = writer::lingering;
+      wake_.wait_for(lock, std::min(limit, linger), [this] { return urgent_ || closed_; });
+      writer_ = writer::asleep;
       wake_.wait_for(lock, limit, [this] { return !waiting_.empty() || closed_; });
-      idle_ = false;
+      writer_ = writer::at_work;
     }
+    urgent_ = false;
     into.swap(waiting_);
   }
 
@@ -74,11 +94,21 @@ class commit_queue {
   std::uint64_t backlog() const noexcept { return backlog_.load(std::memory_order_relaxed); }
 
  private:
+  enum class writer : std::uint8_t { at_work, lingering, asleep };
+
+  void wake_writer(std::unique_lock<std::mutex>& lock) {
+    if (writer_ != writer::asleep && (writer_ != writer::lingering || !urgent_)) return;
+    writer_ = writer::at_work;  // once is enough
+    lock.unlock();              // it would wake up only to wait for it
+    wake_.notify_one();
+  }
+
   const std::uint64_t limit_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<pending_commit> waiting_;
-  bool idle_ = false;
+  writer writer_ = writer::at_work;
+  bool urgent_ = false;  // someone waits for something in it
   bool closed_ = false;
   std::atomic<std::uint64_t> given_{0};
   std::atomic<std::uint64_t> backlog_{0};

@@ -135,12 +135,7 @@ std::string database::check_directory_record() {
   const auto status = get(family::meta, meta::directory, value);
   if (status.IsNotFound()) {
     if (holds_data()) return damaged(options_.directory, "its directory record is missing");
-    std::string bytes;
-    record::encode_directory(options_.shards, bytes);
-    rocksdb::WriteOptions write;
-    write.sync = true;
-    const auto written = db_->Put(write, handle(family::meta), slice(meta::directory), bytes);
-    return written.ok() ? std::string{} : open_error(options_.directory, written);
+    return write_directory_record();
   }
   if (!status.ok()) return open_error(options_.directory, status);
   const auto found = record::decode_directory(view(value));
@@ -156,7 +151,17 @@ std::string database::check_directory_record() {
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }
-  return {};
+  // Before anything of this layout is written: an older program must refuse it.
+  return found->version < record::layout_version ? write_directory_record() : std::string{};
+}
+
+std::string database::write_directory_record() {
+  std::string bytes;
+  record::encode_directory(options_.shards, bytes);
+  rocksdb::WriteOptions write;
+  write.sync = true;
+  const auto written = db_->Put(write, handle(family::meta), slice(meta::directory), bytes);
+  return written.ok() ? std::string{} : open_error(options_.directory, written);
 }
 
 bool database::holds_data() const {
@@ -193,9 +198,10 @@ rocksdb::Status database::get(family which, std::string_view key,
 
 database::range::range(const database& from, family which, std::string_view lower,
                        std::string_view upper, const rocksdb::Snapshot* snapshot)
-    : upper_(upper), upper_slice_(upper_) {
+    : lower_(lower), upper_(upper), lower_slice_(lower_), upper_slice_(upper_) {
   rocksdb::ReadOptions options;
   options.snapshot = snapshot;
+  if (!lower_.empty()) options.iterate_lower_bound = &lower_slice_;
   if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
   iterator_.reset(from.db().NewIterator(options, from.handle(which)));
   if (lower.empty()) {

@@ -19,7 +19,7 @@ enum class family : std::uint8_t {
   meta,           // directory record, high-water marks, erased sessions
   log,            // bodies: shard, offset
   log_refs,       // bodies with several receivers: how many are left
-  queue,          // owed entries: session, order
+  queue,          // runs of owed messages: session, order of the first; how far they are settled
   sessions,       // session
   subscriptions,  // session, filter
   qos2,           // session, direction, packet id
@@ -70,6 +70,7 @@ class database {
   explicit database(const store_options& options) : options_(options) {}
   std::string open_files();
   std::string check_directory_record();
+  std::string write_directory_record();
   bool holds_data() const;
 
   const store_options options_;
@@ -95,12 +96,17 @@ class database::range {
   bool valid() const { return iterator_->Valid(); }
   void next() { iterator_->Next(); }
   void seek(std::string_view key) { iterator_->Seek(slice(key)); }
+  /// To the last key at or before `key`.
+  void seek_back(std::string_view key) { iterator_->SeekForPrev(slice(key)); }
+  void previous() { iterator_->Prev(); }
   std::string_view key() const { return view(iterator_->key()); }
   std::string_view value() const { return view(iterator_->value()); }
   rocksdb::Status status() const { return iterator_->status(); }
 
  private:
+  std::string lower_;
   std::string upper_;
+  rocksdb::Slice lower_slice_;
   rocksdb::Slice upper_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
 };

@@ -4,7 +4,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/table_properties_collectors.h>
+#include <rocksdb/table_properties.h>
 
 #include <algorithm>
 
@@ -12,6 +12,47 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20;
+constexpr std::uint64_t watched_stretch = 4096;  // keys
+
+/// Has a table compacted of which half, or half of a stretch, is deletions: a
+/// queue that was read and settled leaves a trail of them, which its next reader
+/// would have to walk over. Unlike RocksDB's own, it counts single deletions.
+class deletion_watch final : public rocksdb::TablePropertiesCollector {
+ public:
+  const char* Name() const override { return "troupe.deletion_watch"; }
+  bool NeedCompact() const override { return wanted_; }
+  rocksdb::UserCollectedProperties GetReadableProperties() const override { return {}; }
+
+  rocksdb::Status AddUserKey(const rocksdb::Slice& /*key*/, const rocksdb::Slice& /*value*/,
+                             rocksdb::EntryType type, rocksdb::SequenceNumber /*sequence*/,
+                             std::uint64_t /*file_size*/) override {
+    ++keys_;
+    if (type == rocksdb::kEntryDelete || type == rocksdb::kEntrySingleDelete) {
+      ++deletions_;
+      if (++deletions_of_stretch_ >= watched_stretch / 2) wanted_ = true;
+    }
+    if (keys_ % watched_stretch == 0) deletions_of_stretch_ = 0;
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status Finish(rocksdb::UserCollectedProperties* /*properties*/) override {
+    if (keys_ > 0 && deletions_ * 2 >= keys_) wanted_ = true;
+    return rocksdb::Status::OK();
+  }
+
+ private:
+  std::uint64_t keys_ = 0;
+  std::uint64_t deletions_ = 0;
+  std::uint64_t deletions_of_stretch_ = 0;
+  bool wanted_ = false;
+};
+
+class deletion_watch_factory final : public rocksdb::TablePropertiesCollectorFactory {
+ public:
+  const char* Name() const override { return "troupe.deletion_watch"; }
+  rocksdb::TablePropertiesCollector* CreateTablePropertiesCollector(Context /*of*/) override {
+    return new deletion_watch;
+  }
+};
 
 rocksdb::CompressionType best_compression() {
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -50,6 +91,8 @@ rocksdb::DBOptions make_database_options(const store_options& options, rocksdb::
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
   db.enable_thread_tracking = false;
+  // A key that is erased twice is no reason to stop compactions.
+  db.enforce_single_del_contracts = false;
   (void)options;
   return db;
 }
@@ -97,12 +140,9 @@ rocksdb::ColumnFamilyOptions make_family_options(family which,
     family_options.memtable_insert_with_hint_prefix_extractor.reset(
         rocksdb::NewFixedPrefixTransform(8));
   }
-  if (hot) {
-    // A queue that is read and settled leaves a trail of deletions, which the
-    // next reader would have to walk over.
+  if (hot)
     family_options.table_properties_collector_factories.push_back(
-        rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048, 0.5));
-  }
+        std::make_shared<deletion_watch_factory>());
   return family_options;
 }
 

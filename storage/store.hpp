@@ -3,12 +3,15 @@
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/session_id.hpp"
+#include "protocol/session/delivery.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::storage {
@@ -24,22 +27,46 @@ struct log_position {
   bool operator==(const log_position&) const = default;
 };
 
-/// What one durable session is owed: a reference to a body and how to send it.
-struct owed_entry {
-  log_position body;
+using session::body_place;
+using session::stored_place;
+
+/// How a message is to be sent to the one who is owed it.
+struct owed_terms {
   mqtt::qos level = mqtt::qos::at_least_once;
   bool retain = false;  // the flag to send
-  /// No other session is owed this body: it goes with this entry.
-  bool sole = false;
-  std::vector<std::uint32_t> subscription_ids;
-  std::string share;       // "$share/group/filter" that chose this session, or empty
+  std::span<const std::uint32_t> subscription_ids;
+  std::string_view share;  // "$share/group/filter" that chose this session, or empty
   std::uint32_t size = 0;  // bytes of topic, properties and payload, for limits
 };
 
+/// The terms, read from the store.
+struct owed_entry {
+  mqtt::qos level = mqtt::qos::at_least_once;
+  bool retain = false;
+  std::vector<std::uint32_t> subscription_ids;
+  std::string share;
+  std::uint32_t size = 0;
+};
+
 struct owed_message {
-  order_no order = 0;
+  stored_place place;
   owed_entry entry;
   mqtt::message_ptr body;
+};
+
+/// What becomes of the places that transaction::owe() has answered.
+class owed_orders {
+ public:
+  /// `place` as owe() answered it, `first` from the commit_result.
+  void resolve(stored_place& place, order_no first) const noexcept {
+    const auto run = place.order;
+    place.order = first + starts_[run] + place.index;
+    place.lone = place.body != body_place::shared && starts_[run + 1] - starts_[run] == 1;
+  }
+
+ private:
+  friend class transaction;
+  std::vector<std::uint32_t> starts_;  // of the runs, and one end
 };
 
 /// One page of a session's queue.
@@ -95,7 +122,7 @@ struct routes_version {
 /// Writes that become visible and durable together. Not thread-safe.
 class transaction {
  public:
-  transaction();
+  transaction() noexcept;
   transaction(transaction&&) noexcept;
   transaction& operator=(transaction&&) noexcept;
   ~transaction();
@@ -105,11 +132,17 @@ class transaction {
   std::size_t size() const noexcept;
 
   // --- by topic shards ---
-  /// A body that `receivers` owed entries of this transaction refer to.
+  /// A body that `receivers` owed messages of this transaction refer to.
   void append(log_position at, const mqtt::message& body, std::uint32_t receivers);
-  /// Owed to a durable session; the k-th call in a transaction gets the order
-  /// number commit_result::first_order + k.
-  void owe(session_id to, const owed_entry& entry);
+  /// Owed to a durable session that is the only one to get it. The body stands
+  /// beside the terms or, if it is large, in the log at `at`.
+  /// Answers a place for owed_orders::resolve().
+  stored_place owe(session_id to, const owed_terms& terms, const mqtt::message& body,
+                   log_position at);
+  /// Owed to one of several: the body is the one that was appended at `at`.
+  stored_place owe(session_id to, const owed_terms& terms, log_position at);
+  /// When all is owed: tells the order numbers from the commit_result::first_order.
+  owed_orders orders() const;
   /// A new topic is left out, and counted, when `limit` (0: none) are retained already.
   /// `matched`: comes back with the message.
   void put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit = 0,
@@ -125,8 +158,8 @@ class transaction {
   void erase_session(session_id id, std::string_view client_id);
   void put_subscription(session_id id, const subscription_record& subscription);
   void erase_subscription(session_id id, std::string_view filter);
-  /// The entry was delivered or dropped: gone with its share of the body.
-  void settle(session_id id, order_no order, const log_position& body, bool sole);
+  /// The message was delivered or dropped: gone with its share of the body.
+  void settle(session_id id, const stored_place& place);
   /// Only the record of the QoS 2 message; settle() the entry by itself.
   void put_outgoing(session_id id, const outgoing_record& record);
   void erase_outgoing(session_id id, mqtt::packet_id packet);
@@ -134,7 +167,8 @@ class transaction {
  private:
   friend class rocks_store;
   struct content;
-  std::unique_ptr<content> content_;
+  content& own();
+  std::unique_ptr<content> content_;  // made by the first write
 };
 
 struct commit_result {
@@ -165,7 +199,8 @@ class store {
   virtual ~store() = default;
 
   using committed = std::function<void(const commit_result&)>;
-  /// Transactions are written in the order given (group commit).
+  /// Transactions are written in the order given (group commit). `done` may be
+  /// null: nobody waits, and it may be some milliseconds until it is written.
   virtual void commit(transaction writes, committed done) = 0;
 
   /// Entries with order > after, at most max_count and about max_bytes of bodies.

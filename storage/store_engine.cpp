@@ -68,7 +68,8 @@ void rocks_store::engine::commit(write_operations operations, committed done) {
 }
 
 void rocks_store::engine::read(read_queue::job job) {
-  if (!reads_.give(job, commits_.given())) job(false);
+  if (!reads_.give(job, commits_.given())) return job(false);
+  commits_.hurry();
 }
 
 void rocks_store::engine::expire(

@@ -1,8 +1,10 @@
 #include "storage/store_reader.hpp"
 
 #include "storage/records/meta_keys.hpp"
+#include "storage/records/queue_scan.hpp"
 #include "storage/records/record_codec.hpp"
 #include "storage/records/record_keys.hpp"
+#include "storage/records/run_codec.hpp"
 
 #include <algorithm>
 #include <shared_mutex>
@@ -48,46 +50,68 @@ owed_page store_reader::read_owed(session_id id, order_no after_order, std::uint
     page.failed = true;
     return page;
   }
-  // Before the iterator is made: it sees at least what this names.
+  // Before the scan is made: it sees at least what this names.
   page.through = writer_.last_order();
   if (after_order == UINT64_MAX) return page;
-  const auto from = keys::owed(id, after_order + 1);
-  database::range entries(db_, family::queue, from.view(), after(id));
-  std::uint64_t bytes = 0;
-  for (; entries.valid(); entries.next()) {
-    if (page.messages.size() >= std::max(max_count, 1U) ||
-        (!page.messages.empty() && bytes >= max_bytes)) {
-      page.end = false;
-      return page;
-    }
-    const auto order = keys::number_at(entries.key(), 8, 8);
-    auto entry = record::decode_owed(entries.value());
-    mqtt::message_ptr body;
-    if (entry) {
-      const auto status = read_body(entry->body, body);
-      if (!status.ok() && !status.IsNotFound() && !status.IsCorruption()) {
-        report("A message for the queue", id);
-        page.end = false;
-        page.failed = true;
-        return page;
-      }
-    }
-    page.through = std::max(page.through, order);
-    if (!body) {
-      // Settled while this page was being read, or damaged.
-      rocksdb::PinnableSlice again;
-      if (db_.get(family::queue, entries.key(), again).ok()) report("A queue entry", id);
-      continue;
-    }
-    bytes += body->footprint();
-    page.messages.push_back({order, std::move(*entry), std::move(body)});
+  page_room room{std::max(max_count, 1U), max_bytes};
+  queue_scan scan(db_, id, after_order + 1);
+  while (scan.next()) {
+    if (scan.progress_damaged()) report("What is settled of the queue", id);
+    if (!read_run(scan, id, after_order, room, page)) return page;
   }
-  if (!entries.status().ok()) {
+  if (!scan.status().ok()) {
     report("The queue", id);
     page.end = false;
     page.failed = true;
   }
   return page;
+}
+
+bool store_reader::read_run(const queue_scan& scan, session_id id, order_no after_order,
+                            page_room& room, owed_page& page) const {
+  record::run_reader items(scan.run());
+  record::run_item item;
+  for (std::uint16_t index = 0; items.next(item); ++index) {
+    const auto order = scan.first() + index;
+    if (order <= after_order || scan.settled().contains(index)) continue;
+    if (page.messages.size() >= room.count || (!page.messages.empty() && room.used >= room.bytes)) {
+      page.end = false;
+      return false;
+    }
+    page.through = std::max(page.through, order);
+    mqtt::message_ptr body;
+    if (item.where == body_place::inside) {
+      body = record::body_of(item);
+    } else if (const auto status = read_body(item.at, body);
+               !status.ok() && !status.IsNotFound() && !status.IsCorruption()) {
+      report("A message for the queue", id);
+      page.end = false;
+      page.failed = true;
+      return false;
+    }
+    if (!body) {
+      // Settled while this page was being read, or damaged.
+      if (is_owed(id, scan.first(), index)) report("A queue entry", id);
+      continue;
+    }
+    room.used += body->footprint();
+    const bool lone = index == 0 && items.at_end() && item.where != body_place::shared;
+    const auto& terms = item.terms;
+    page.messages.push_back({{order, item.at.offset, item.at.shard, index, item.where, lone},
+                             {terms.level,
+                              terms.retain,
+                              {terms.subscription_ids.begin(), terms.subscription_ids.end()},
+                              std::string(terms.share),
+                              terms.size},
+                             std::move(body)});
+  }
+  if (items.damaged()) report("A queue entry", id);
+  return true;
+}
+
+bool store_reader::is_owed(session_id id, order_no run, std::uint16_t index) const {
+  queue_scan scan(db_, id, run);
+  return scan.next() && scan.first() == run && !scan.settled().contains(index);
 }
 
 session_contents store_reader::read_contents(session_id id) const {
@@ -96,16 +120,18 @@ session_contents store_reader::read_contents(session_id id) const {
   contents.failed = !db_.is_open();
   if (contents.failed) return contents;
   contents.failed = !read_qos2(id, contents);
-  const auto first = keys::session(id);
-  database::range entries(db_, family::queue, first.view(), after(id));
-  for (; entries.valid(); entries.next()) {
-    if (keys::number_at(entries.key(), 8, 8) > writer_.order_at_open()) break;
-    const auto entry = record::decode_owed(entries.value());
-    if (!entry) continue;  // reported when the queue is read
-    ++contents.queued;
-    contents.queued_bytes += entry->size;
+  queue_scan scan(db_, id, 0);
+  while (scan.next() && scan.first() <= writer_.order_at_open()) {
+    record::run_reader items(scan.run());
+    record::run_item item;
+    for (std::size_t index = 0; items.next(item); ++index) {
+      if (scan.settled().contains(index)) continue;
+      ++contents.queued;
+      contents.queued_bytes += item.terms.size;
+    }
+    // A damaged one is reported when the queue is read.
   }
-  if (!entries.status().ok()) contents.failed = true;
+  if (!scan.status().ok()) contents.failed = true;
   if (contents.failed) report("The state", id);
   return contents;
 }
@@ -129,21 +155,10 @@ bool store_reader::read_qos2(session_id id, session_contents& into) const {
 }
 
 std::optional<owed_message> store_reader::read_one(session_id id, order_no order) const {
-  const std::shared_lock lock(db_.gate());
-  if (!db_.is_open()) return std::nullopt;
-  rocksdb::PinnableSlice value;
-  const auto key = keys::owed(id, order);
-  const auto status = db_.get(family::queue, key.view(), value);
-  if (status.IsNotFound()) return std::nullopt;
-  auto entry = status.ok() ? record::decode_owed(view(value)) : std::nullopt;
-  owed_message message{order, {}, nullptr};
-  if (entry) (void)read_body(entry->body, message.body);
-  if (!message.body) {
-    report("A queue entry", id);
-    return std::nullopt;
-  }
-  message.entry = std::move(*entry);
-  return message;
+  if (order == 0) return std::nullopt;
+  auto page = read_owed(id, order - 1, 1, 0);
+  if (page.messages.empty() || page.messages.front().place.order != order) return std::nullopt;
+  return std::move(page.messages.front());
 }
 
 void store_reader::refuse(std::string_view what, const std::string& detail) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/database.hpp"
+#include "storage/records/queue_scan.hpp"
 #include "storage/store.hpp"
 #include "storage/store_writer.hpp"
 
@@ -45,6 +46,16 @@ class store_reader {
                          const std::function<void(session_id, subscription_record)>& visit) const;
 
  private:
+  /// What a page may still take.
+  struct page_room {
+    std::uint32_t count = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t used = 0;  // bytes
+  };
+  /// Adds what is owed of a run. False if the page is full or the disk fails.
+  bool read_run(const queue_scan& scan, session_id id, order_no after_order, page_room& room,
+                owed_page& page) const;
+  bool is_owed(session_id id, order_no run, std::uint16_t index) const;
   rocksdb::Status read_body(const log_position& at, mqtt::message_ptr& body) const;
   bool read_qos2(session_id id, session_contents& into) const;
   retained_answer read_one_retained(std::string_view topic, std::int64_t now_ms) const;

@@ -3,8 +3,9 @@
 #include "storage/records/meta_keys.hpp"
 #include "storage/records/record_codec.hpp"
 #include "storage/records/record_keys.hpp"
+#include "storage/records/run_codec.hpp"
 
-#include <array>
+#include <algorithm>
 
 namespace troupe::storage {
 namespace {
@@ -19,7 +20,7 @@ session_id after(session_id id) {
 
 store_writer::store_writer(const database& db, std::uint16_t shards,
                            std::function<void(std::string_view)> report)
-    : db_(db), report_(std::move(report)), marks_(shards), counts_(db) {}
+    : db_(db), report_(std::move(report)), marks_(shards), counts_(db), runs_(db) {}
 
 std::string store_writer::load() {
   if (auto error = marks_.load(db_); !error.empty()) return error;
@@ -50,13 +51,18 @@ std::string store_writer::reload() {
 }
 
 order_no store_writer::apply(const write_operations& from) {
-  const auto first = marks_.last_order() + 1;
-  std::string_view rest = from.bytes;
+  const std::string_view bytes = from.bytes;
   for (const auto& operation : from.list) {
-    const auto name = rest.substr(0, operation.name_size);
-    const auto value = rest.substr(operation.name_size, operation.value_size);
-    rest.remove_prefix(operation.name_size + operation.value_size);
-    apply_one(operation, name, value);
+    apply_one(operation, bytes.substr(operation.at, operation.name_size),
+              bytes.substr(operation.at + operation.name_size, operation.value_size));
+  }
+  std::uint64_t owed = 0;
+  for (const auto& run : from.runs) owed += run.count;
+  const auto first = marks_.take_orders(owed, db_, batch_);
+  auto order = first;
+  for (const auto& run : from.runs) {
+    owe(run, order, from);
+    order += run.count;
   }
   return first;
 }
@@ -68,8 +74,6 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
   switch (op.kind) {
     case append:
       return this->append(op, value);
-    case owe:
-      return this->owe(op, value);
     case settle:
       return this->settle(op);
     case put_retained:
@@ -110,22 +114,37 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
 }
 
 void store_writer::append(const write_operation& op, std::string_view value) {
-  if (op.receivers == 0) return;
+  if (op.count == 0) return;
   marks_.saw_offset(op.shard, op.offset, db_, batch_);
   put(family::log, keys::body(op.shard, op.offset).view(), value);
-  if (op.receivers > 1) counts_.set({static_cast<shard_id>(op.shard), op.offset}, op.receivers);
+  if (op.count > 1) counts_.set({static_cast<shard_id>(op.shard), op.offset}, op.count);
 }
 
-void store_writer::owe(const write_operation& op, std::string_view value) {
-  const auto order = marks_.take_order(db_, batch_);
-  if (erased_.contains(op.session)) {
-    return release({static_cast<shard_id>(op.shard), op.offset}, op.sole);
+void store_writer::owe(const owed_run& run, order_no first, const write_operations& from) {
+  parts_.clear();
+  for (auto at = run.first_piece; at != run_piece::none; at = from.pieces[at].next) {
+    const auto& piece = from.pieces[at];
+    parts_.emplace_back(from.bytes.data() + piece.at, piece.size);
   }
-  put(family::queue, keys::owed(op.session, order).view(), value);
+  if (erased_.contains(run.to)) {
+    std::string value;
+    for (const auto& part : parts_) value.append(part.data(), part.size());
+    release_unsettled(value, {});
+    return;
+  }
+  const auto key = keys::owed(run.to, first);
+  const auto key_part = slice(key.view());
+  batch_.Put(db_.handle(family::queue), rocksdb::SliceParts(&key_part, 1),
+             rocksdb::SliceParts(parts_.data(), static_cast<int>(parts_.size())));
+  if (run.count > 1 || run.counted) runs_.begun(run.to, first, run.count);
 }
 
-void store_writer::release(const log_position& body, bool sole) {
-  if (sole) return erase(family::log, keys::body(number(body.shard), body.offset).view());
+void store_writer::release(const log_position& body, session::body_place where) {
+  using enum session::body_place;
+  if (where == inside) return;
+  if (where == sole) {
+    return erase_single(family::log, keys::body(number(body.shard), body.offset).view());
+  }
   if (!counts_.release(body) && report_) {
     report_("The receivers of a stored message cannot be counted (shard " +
             std::to_string(number(body.shard)) + ", offset " + std::to_string(body.offset) +
@@ -133,19 +152,31 @@ void store_writer::release(const log_position& body, bool sole) {
   }
 }
 
-bool store_writer::owed_exists(session_id id, order_no order) {
-  const auto key = keys::owed(id, order);
-  if (!settled_in_batch_.emplace(key.view()).second) return false;
-  rocksdb::PinnableSlice value;
-  return db_.get(family::queue, key.view(), value).ok();
+std::size_t store_writer::release_unsettled(std::string_view run, const settled_items& settled) {
+  record::run_reader items(run);
+  record::run_item item;
+  std::size_t released = 0;
+  for (std::size_t index = 0; items.next(item); ++index) {
+    if (settled.contains(index) || item.where == session::body_place::inside) continue;
+    release(item.at, item.where);
+    ++released;
+  }
+  if (items.damaged() && report_) {
+    report_("What is owed to an erased session cannot be read: its messages are kept.");
+  }
+  return released;
 }
 
 void store_writer::settle(const write_operation& op) {
-  // A shared body must not be released twice by one entry, neither by a
-  // settlement that is repeated nor by one that meets the sweep of its session.
-  if (!op.sole && (erased_.contains(op.session) || !owed_exists(op.session, op.number))) return;
-  erase(family::queue, keys::owed(op.session, op.number).view());
-  release({static_cast<shard_id>(op.shard), op.offset}, op.sole);
+  const log_position body{static_cast<shard_id>(op.shard), op.offset};
+  if (op.lone && op.body != session::body_place::shared) {
+    // Nothing is counted: a repetition does no harm.
+    erase_single(family::queue, keys::owed(op.session, op.number).view());
+    return release(body, op.body);
+  }
+  // What is left of an erased session is up to its sweep.
+  if (erased_.contains(op.session)) return;
+  if (runs_.settle(op.session, op.number, op.index, op.count) > 0) release(body, op.body);
 }
 
 void store_writer::erase_session(session_id id) {
@@ -196,6 +227,7 @@ void store_writer::erase_retained(const write_operation& op, std::string_view to
 }
 
 std::string store_writer::write(bool sync) {
+  runs_.finish(batch_);
   counts_.finish(batch_);
   if (!retained_in_batch_.empty() && retained_after_ != retained()) {
     std::string bytes;
@@ -220,10 +252,10 @@ void store_writer::reset_batch(bool ok) {
   } else {
     batch_.Clear();
   }
+  runs_.written(ok);
   counts_.written(ok);
   erased_.written(ok);
   retained_in_batch_.clear();
-  settled_in_batch_.clear();
   if (ok) {
     retained_.store(retained_after_, std::memory_order_relaxed);
     last_order_.store(marks_.last_order(), std::memory_order_release);
@@ -260,13 +292,15 @@ rocksdb::Status store_writer::sweep_queue(session_id id, std::size_t& left) {
   const auto from = sweep_from_.empty() ? std::string(first.view()) : sweep_from_;
   database::range entries(db_, family::queue, from, end.view());
   for (; entries.valid() && left > 0; entries.next(), --left) {
-    if (const auto entry = record::decode_owed(entries.value())) {
-      release(entry->body, entry->sole);
-    } else if (report_) {
-      report_("An owed entry of an erased session cannot be read: its message is kept.");
-    }
-    erase(family::queue, entries.key());
     sweep_from_ = entries.key();
+    if (keys::is_progress(sweep_from_)) {
+      erase(family::queue, sweep_from_);
+      continue;
+    }
+    const auto released =
+        release_unsettled(entries.value(), runs_.take(id, keys::number_at(sweep_from_, 8, 8)));
+    erase_single(family::queue, sweep_from_);
+    left -= std::min(left - 1, released);
   }
   return entries.status();
 }

@@ -4,6 +4,7 @@
 #include "storage/records/body_counts.hpp"
 #include "storage/records/erased_sessions.hpp"
 #include "storage/records/high_water_marks.hpp"
+#include "storage/records/run_ledger.hpp"
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
 
@@ -15,7 +16,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace troupe::storage {
 
@@ -33,7 +33,7 @@ class store_writer {
   /// Reads counters and unfinished work. Blocks; a sentence if it fails.
   std::string load();
 
-  /// Adds a transaction to the batch; the order number of its first owe().
+  /// Adds a transaction to the batch; the order number of its first message.
   order_no apply(const write_operations& from);
   /// Writes the batch and starts a new one. A sentence if it fails; then
   /// nothing of the batch was written.
@@ -66,21 +66,27 @@ class store_writer {
  private:
   void apply_one(const write_operation& operation, std::string_view name, std::string_view value);
   void append(const write_operation& operation, std::string_view value);
-  void owe(const write_operation& operation, std::string_view value);
+  void owe(const owed_run& run, order_no first, const write_operations& from);
   void settle(const write_operation& operation);
   void erase_session(session_id id);
   void put_retained(const write_operation& operation, std::string_view topic,
                     std::string_view value);
   void erase_retained(const write_operation& operation, std::string_view topic);
-  void release(const log_position& body, bool sole);
+  void release(const log_position& body, session::body_place where);
+  /// How many bodies were released.
+  std::size_t release_unsettled(std::string_view run, const settled_items& settled);
   bool retained_exists(const std::string& key);
-  bool owed_exists(session_id id, order_no order);
   rocksdb::Status sweep_queue(session_id id, std::size_t& left);
   rocksdb::Status sweep_rest(session_id id, family which, std::size_t& left);
   void put(family which, std::string_view key, std::string_view value) {
     batch_.Put(db_.handle(which), slice(key), slice(value));
   }
   void erase(family which, std::string_view key) { batch_.Delete(db_.handle(which), slice(key)); }
+  /// For keys that are written once and never again, as runs and bodies are: the
+  /// two cancel out as soon as they meet, mostly before either becomes a table.
+  void erase_single(family which, std::string_view key) {
+    batch_.SingleDelete(db_.handle(which), slice(key));
+  }
   void reset_batch(bool ok);
 
   const database& db_;
@@ -88,12 +94,13 @@ class store_writer {
   rocksdb::WriteBatch batch_;
   high_water_marks marks_;
   body_counts counts_;
+  run_ledger runs_;
   erased_sessions erased_;
-  std::string sweep_from_;  // key in the queue where the sweep goes on
+  std::vector<rocksdb::Slice> parts_;  // of a run at hand
+  std::string sweep_from_;             // key in the queue where the sweep goes on
 
   // What the batch changes and RocksDB does not show yet.
   std::unordered_map<std::string, bool> retained_in_batch_;
-  std::unordered_set<std::string> settled_in_batch_;
   std::uint64_t retained_after_ = 0;
   order_no order_at_open_ = 0;
 

@@ -1,15 +1,20 @@
 #include "storage/records/record_codec.hpp"
+#include "storage/records/run_codec.hpp"
 #include "storage/transaction_content.hpp"
 
 namespace troupe::storage {
 
 namespace {
 
+/// Up to so many runs are looked through; more are indexed.
+constexpr std::uint32_t few_runs = 16;
+
 /// Adds an operation with its name and whatever `encode` appends as its value.
 template <class Encode>
 write_operation& add(write_operations& to, write_kind kind, std::string_view name, Encode encode) {
   auto& operation = to.list.emplace_back();
   operation.kind = kind;
+  operation.at = static_cast<std::uint32_t>(to.bytes.size());
   operation.name_size = static_cast<std::uint32_t>(name.size());
   to.bytes.append(name);
   const auto before = to.bytes.size();
@@ -29,13 +34,78 @@ auto encoded(const Value& value) {
 
 }  // namespace
 
-transaction::transaction() : content_(std::make_unique<content>()) {}
+// --- runs ---
+
+std::uint32_t transaction::content::find_run(session_id to) {
+  const auto count = static_cast<std::uint32_t>(runs.size());
+  // Messages of one topic have the same receivers in the same order.
+  for (const auto guess : {latest_, latest_ + 1, 0U}) {
+    if (guess < count && runs[guess].to == to && !runs[guess].closed) return guess;
+  }
+  if (count <= few_runs) {
+    for (auto i = count; i-- > 0;) {
+      if (runs[i].to == to && !runs[i].closed) return i;
+    }
+    return count;
+  }
+  for (; indexed_ < count; ++indexed_) {
+    if (!runs[indexed_].closed) index_.insert_or_assign(runs[indexed_].to, indexed_);
+  }
+  const auto found = index_.find(to);
+  return found != index_.end() && !runs[found->second].closed ? found->second : count;
+}
+
+std::uint32_t transaction::content::run_of(session_id to) {
+  const auto found = find_run(to);
+  if (found < runs.size()) {
+    auto& run = runs[found];
+    if (run.count < record::run_messages && run.size < record::run_bytes) return latest_ = found;
+    run.closed = true;
+  }
+  auto& run = runs.emplace_back();
+  run.to = to;
+  run.first_piece = run.last_piece = static_cast<std::uint32_t>(pieces.size());
+  pieces.push_back({static_cast<std::uint32_t>(bytes.size()), 0, run_piece::none});
+  record::begin_run(bytes);
+  run.size = pieces.back().size = static_cast<std::uint32_t>(bytes.size()) - pieces.back().at;
+  return latest_ = static_cast<std::uint32_t>(runs.size() - 1);
+}
+
+template <class Encode>
+stored_place transaction::content::add_to_run(session_id to, Encode encode) {
+  const auto number = run_of(to);
+  auto& run = runs[number];
+  const auto at = static_cast<std::uint32_t>(bytes.size());
+  encode(bytes);
+  const auto added = static_cast<std::uint32_t>(bytes.size()) - at;
+  run.size += added;
+  if (auto& last = pieces[run.last_piece]; last.at + last.size == at) {
+    last.size += added;
+  } else {
+    last.next = static_cast<std::uint32_t>(pieces.size());
+    run.last_piece = last.next;
+    pieces.push_back({at, added, run_piece::none});
+  }
+  stored_place place;
+  place.order = number;
+  place.index = static_cast<std::uint16_t>(run.count++);
+  return place;
+}
+
+// --- transaction ---
+
+transaction::transaction() noexcept = default;
 transaction::transaction(transaction&&) noexcept = default;
 transaction& transaction::operator=(transaction&&) noexcept = default;
 transaction::~transaction() = default;
 
+transaction::content& transaction::own() {
+  if (!content_) content_ = std::make_unique<content>();
+  return *content_;
+}
+
 bool transaction::empty() const noexcept {
-  return !content_ || content_->list.empty();
+  return !content_ || (content_->list.empty() && content_->runs.empty());
 }
 
 std::size_t transaction::size() const noexcept {
@@ -43,79 +113,121 @@ std::size_t transaction::size() const noexcept {
 }
 
 void transaction::append(log_position at, const mqtt::message& body, std::uint32_t receivers) {
-  auto& operation = add(*content_, write_kind::append, {}, encoded(body));
+  auto& operation = add(own(), write_kind::append, {}, encoded(body));
   operation.shard = number(at.shard);
   operation.offset = at.offset;
-  operation.receivers = receivers;
+  operation.count = receivers;
 }
 
-void transaction::owe(session_id to, const owed_entry& entry) {
-  auto& operation = add(*content_, write_kind::owe, {}, encoded(entry));
-  operation.session = to;
-  operation.shard = number(entry.body.shard);
-  operation.offset = entry.body.offset;
-  operation.sole = entry.sole;
+stored_place transaction::owe(session_id to, const owed_terms& terms, const mqtt::message& body,
+                              log_position at) {
+  if (body.footprint() <= record::inside_limit) {
+    return own().add_to_run(to, [&](std::string& out) { record::append_item(terms, body, out); });
+  }
+  append(at, body, 1);
+  auto place =
+      own().add_to_run(to, [&](std::string& out) { record::append_item(terms, at, true, out); });
+  place.body = body_place::sole;
+  place.body_shard = at.shard;
+  place.body_offset = at.offset;
+  return place;
+}
+
+stored_place transaction::owe(session_id to, const owed_terms& terms, log_position at) {
+  auto place =
+      own().add_to_run(to, [&](std::string& out) { record::append_item(terms, at, false, out); });
+  content_->runs[place.order].counted = true;
+  place.body = body_place::shared;
+  place.body_shard = at.shard;
+  place.body_offset = at.offset;
+  return place;
+}
+
+owed_orders transaction::orders() const {
+  owed_orders out;
+  if (!content_) return out;
+  std::uint32_t start = 0;
+  out.starts_.reserve(content_->runs.size() + 1);
+  for (const auto& run : content_->runs) {
+    out.starts_.push_back(start);
+    start += run.count;
+  }
+  out.starts_.push_back(start);
+  return out;
 }
 
 void transaction::put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit,
                                const routes_version& matched) {
   const retained_message kept{mqtt::message_ptr(&message), matched};
-  auto& operation = add(*content_, write_kind::put_retained, message.topic(), encoded(kept));
+  auto& operation = add(own(), write_kind::put_retained, message.topic(), encoded(kept));
   operation.shard = number(shard);
   operation.number = limit;
 }
 
 void transaction::erase_retained(shard_id shard, std::string_view topic) {
-  add(*content_, write_kind::erase_retained, topic).shard = number(shard);
+  add(own(), write_kind::erase_retained, topic).shard = number(shard);
 }
 
 void transaction::put_received(session_id from, mqtt::packet_id id) {
-  auto& operation = add(*content_, write_kind::put_received, {},
+  auto& operation = add(own(), write_kind::put_received, {},
                         [](std::string& out) { record::encode_received(out); });
   operation.session = from;
   operation.number = id;
 }
 
 void transaction::erase_received(session_id from, mqtt::packet_id id) {
-  auto& operation = add(*content_, write_kind::erase_received);
+  auto& operation = add(own(), write_kind::erase_received);
   operation.session = from;
   operation.number = id;
 }
 
 void transaction::put_session(const session_record& record) {
-  add(*content_, write_kind::put_session, {}, encoded(record)).session = record.id;
+  add(own(), write_kind::put_session, {}, encoded(record)).session = record.id;
 }
 
 void transaction::erase_session(session_id id, std::string_view /*client_id*/) {
-  add(*content_, write_kind::erase_session).session = id;
+  add(own(), write_kind::erase_session).session = id;
 }
 
 void transaction::put_subscription(session_id id, const subscription_record& subscription) {
-  add(*content_, write_kind::put_subscription, subscription.filter, encoded(subscription)).session =
-      id;
+  add(own(), write_kind::put_subscription, subscription.filter, encoded(subscription)).session = id;
 }
 
 void transaction::erase_subscription(session_id id, std::string_view filter) {
-  add(*content_, write_kind::erase_subscription, filter).session = id;
+  add(own(), write_kind::erase_subscription, filter).session = id;
 }
 
-void transaction::settle(session_id id, order_no order, const log_position& body, bool sole) {
-  auto& operation = add(*content_, write_kind::settle);
+void transaction::settle(session_id id, const stored_place& place) {
+  auto& list = own().list;
+  // Clients acknowledge in order: one operation for many.
+  if (!list.empty() && place.body == body_place::inside) {
+    auto& last = list.back();
+    if (last.kind == write_kind::settle && last.session == id && last.number == place.run() &&
+        last.body == body_place::inside && last.index + last.count == place.index) {
+      ++last.count;
+      return;
+    }
+  }
+  auto& operation = list.emplace_back();
+  operation.kind = write_kind::settle;
   operation.session = id;
-  operation.number = order;
-  operation.shard = number(body.shard);
-  operation.offset = body.offset;
-  operation.sole = sole;
+  operation.number = place.run();
+  operation.index = place.index;
+  operation.count = 1;
+  operation.body = place.body;
+  operation.lone = place.lone;
+  operation.shard = number(place.body_shard);
+  operation.offset = place.body_offset;
 }
 
 void transaction::put_outgoing(session_id id, const outgoing_record& record) {
-  auto& operation = add(*content_, write_kind::put_outgoing, {}, encoded(record));
+  auto& operation = add(own(), write_kind::put_outgoing, {}, encoded(record));
   operation.session = id;
   operation.number = record.id;
 }
 
 void transaction::erase_outgoing(session_id id, mqtt::packet_id packet) {
-  auto& operation = add(*content_, write_kind::erase_outgoing);
+  auto& operation = add(own(), write_kind::erase_outgoing);
   operation.session = id;
   operation.number = packet;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/mqtt/session_id.hpp"
+#include "protocol/session/delivery.hpp"
 
 #include <cstdint>
 #include <string>
@@ -11,7 +12,6 @@ namespace troupe::storage {
 
 enum class write_kind : std::uint8_t {
   append,
-  owe,
   put_retained,
   erase_retained,
   /// Erased only if what is stored then has expired.
@@ -28,18 +28,40 @@ enum class write_kind : std::uint8_t {
 };
 
 /// One write of a transaction. `name` (topic or filter) and `value` (the
-/// serialised record) stand one after the other in write_operations::bytes, in
-/// the order of the operations.
+/// serialised record) stand one after the other at `at` in write_operations::bytes.
 struct write_operation {
   write_kind kind{};
-  bool sole = false;
-  std::uint16_t shard = 0;      // of the body or the topic
-  std::uint32_t receivers = 0;  // append
+  session::body_place body{};  // settle
+  bool lone = false;           // settle
+  std::uint16_t shard = 0;     // of the body or the topic
+  std::uint16_t index = 0;     // settle: of the first item
+  std::uint32_t count = 0;     // append: receivers; settle: items, one after the other
+  std::uint32_t at = 0;
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
   session_id session;
-  std::uint64_t number = 0;  // order number, packet id, wall milliseconds (expire_retained), limit (put_retained)
+  /// Settle: the run. Else packet id, wall milliseconds (expire_retained), limit (put_retained).
+  std::uint64_t number = 0;
   std::uint64_t offset = 0;  // of the body
+};
+
+/// What a transaction owes to one session: bytes in one or several pieces,
+/// because the runs of several sessions grow side by side.
+struct owed_run {
+  session_id to;
+  std::uint32_t count = 0;
+  std::uint32_t size = 0;  // bytes
+  std::uint32_t first_piece = 0;
+  std::uint32_t last_piece = 0;
+  bool counted = false;  // refers to shared bodies
+  bool closed = false;   // a later one goes on
+};
+
+struct run_piece {
+  static constexpr std::uint32_t none = UINT32_MAX;
+  std::uint32_t at = 0;  // in write_operations::bytes
+  std::uint32_t size = 0;
+  std::uint32_t next = none;
 };
 
 /// What a transaction carries from a run loop to the writer. Records are
@@ -47,8 +69,12 @@ struct write_operation {
 struct write_operations {
   std::string bytes;
   std::vector<write_operation> list;
+  std::vector<owed_run> runs;  // written after the list
+  std::vector<run_piece> pieces;
 
-  std::size_t size() const noexcept { return bytes.size() + list.size() * sizeof(write_operation); }
+  std::size_t size() const noexcept {
+    return bytes.size() + list.size() * sizeof(write_operation) + runs.size() * sizeof(owed_run);
+  }
 };
 
 }  // namespace troupe::storage

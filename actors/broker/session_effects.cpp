@@ -112,7 +112,7 @@ void session::erase_outgoing(mqtt::packet_id id) {
 }
 
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
-  writes().settle(who_->id(), place.order, {place.body_shard, place.body_offset}, place.sole);
+  writes().settle(who_->id(), place);
   who_->settle(bytes);
   if (trimming_) settled_meanwhile_.push_back(place.order);
 }
@@ -139,7 +139,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
                  d.level = m.entry.level;
                  d.retain = m.entry.retain;
                  d.subscription_ids = std::move(m.entry.subscription_ids);
-                 d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+                 d.stored = m.place;
                  if (!m.entry.share.empty())
                    d.share = std::make_shared<const std::string>(std::move(m.entry.share));
                  messages.push_back(std::move(d));
@@ -157,6 +157,8 @@ void session::flush() {
   if (!writes_) return;
   auto writes = std::move(*writes_);
   writes_.reset();
+  // Most transactions only settle: nobody waits for that, and what is read later sees it.
+  if (after_.empty()) return context_.store.commit(std::move(writes), nullptr);
   auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
   after_.clear();
   ++commits_under_way_;
@@ -171,7 +173,7 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
   if (!ok) {
     context_.count(counter::store_errors);
     // Nothing that was promised is kept: the client has to come again.
-    if (device_ != nullptr && connected_ && !finished.empty()) {
+    if (device_ != nullptr && connected_) {
       constexpr auto reason = mqtt::reason_code::server_unavailable;
       if (order_)
         std::exchange(device_, nullptr)->refused(reason, "The store cannot be written");

@@ -85,16 +85,16 @@ void session::hand_over() {
 void session::handed_page(storage::owed_page& page) {
   if (page.failed) return try_again_later([this] { hand_over(); });
   for (auto& m : page.messages) {
-    handed_through_ = m.order;
+    handed_through_ = m.place.order;
     if (m.entry.share.empty()) continue;
     // [MQTT-4.8.2-5]: QoS 2 that was begun with this client is for nobody else.
     if (m.entry.level == mqtt::qos::exactly_once &&
-        std::find(under_way_.begin(), under_way_.end(), m.order) != under_way_.end())
+        std::find(under_way_.begin(), under_way_.end(), m.place.order) != under_way_.end())
       continue;
     troupe::session::delivery d;
     d.body = m.body;
     d.share = std::make_shared<const std::string>(std::move(m.entry.share));
-    d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+    d.stored = m.place;
     redispatch(d);
     batches_.back().second->items.back().token = hand_over_token;
     ++handing_over_;

@@ -41,11 +41,11 @@ void session::trim_page_read(const storage::owed_page& page) {
   if (phase_ != phase::active) return;
   for (const auto& m : page.messages) {
     if (who_->has_room(0, limits_->max_queued_messages + 1, limits_->max_queued_bytes)) break;
-    trimmed_through_ = m.order;
-    if (std::find(settled.begin(), settled.end(), m.order) != settled.end()) continue;
+    trimmed_through_ = m.place.order;
+    if (std::find(settled.begin(), settled.end(), m.place.order) != settled.end()) continue;
     troupe::session::delivery d;
     d.body = m.body;
-    d.stored = {m.order, m.entry.body.shard, m.entry.body.offset, m.entry.sole};
+    d.stored = m.place;
     outbound_.drop_stored(d, *this);
   }
   if (page.failed || page.messages.empty()) {

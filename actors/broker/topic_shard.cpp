@@ -72,6 +72,7 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
 void topic_shard::commit(storage::transaction writes, commitment pending,
                          std::shared_ptr<publish_batch> batch) {
   pending.batch = std::move(batch);
+  pending.orders = writes.orders();
   const auto number = next_commitment_++;
   commitments_.emplace(number, std::move(pending));
   context_.store.commit(std::move(writes),
@@ -86,9 +87,7 @@ void topic_shard::publish_one(publish_item& item, bool several, session_id from,
   const auto& message = *item.body;
   if (item.received != 0) writes.put_received(from, item.received);
   if (item.declined && item.declined->stored) {
-    const auto& place = item.declined->stored;
-    writes.settle(item.declined->declined_by->id(), place.order,
-                  {place.body_shard, place.body_offset}, place.sole);
+    writes.settle(item.declined->declined_by->id(), item.declined->stored);
   }
   find_receivers(item, several);
   if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
@@ -197,13 +196,18 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     return r.level != mqtt::qos::at_most_once && r.who->durable();
   });
   if (!any) return 0;
-  std::vector<const receiver*> owed;
+  auto& owed = owed_;
+  owed.clear();
   const auto bytes = item.body->footprint();
-  const auto limits = context_.limits.get();
+  if (const auto version = context_.limits.version(); !limits_ || version != limits_version_) {
+    limits_ = context_.limits.get();
+    limits_version_ = version;
+  }
+  const auto& limits = *limits_;
   for (const auto& r : *to_) {
     if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
-    if (!r.who->has_room(bytes, limits->max_queued_messages, limits->max_queued_bytes)) {
-      if (limits->full_queue == troupe::session::queue_policy::drop_newest) {
+    if (!r.who->has_room(bytes, limits.max_queued_messages, limits.max_queued_bytes)) {
+      if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
         continue;
       }
@@ -213,29 +217,26 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
   }
   if (owed.empty()) return 0;
 
-  storage::owed_entry entry;
-  entry.body = {shard_, next_offset_++};
-  entry.sole = owed.size() == 1;
-  entry.size = static_cast<std::uint32_t>(bytes);
-  writes.append(entry.body, *item.body, static_cast<std::uint32_t>(owed.size()));
+  const storage::log_position at{shard_, next_offset_++};
+  const bool sole = owed.size() == 1;
+  if (!sole) writes.append(at, *item.body, static_cast<std::uint32_t>(owed.size()));
   for (const auto* r : owed) {
-    entry.level = r->level;
-    entry.retain = r->retain;
-    entry.subscription_ids = r->subscription_ids;
-    entry.share = r->share ? *r->share : std::string{};
-    writes.owe(r->who->id(), entry);
-    r->who->owe(1, bytes);
-
+    const storage::owed_terms terms{r->level, r->retain, r->subscription_ids,
+                                    r->share ? std::string_view(*r->share) : std::string_view{},
+                                    static_cast<std::uint32_t>(bytes)};
     troupe::session::delivery d;
+    d.stored = sole ? writes.owe(r->who->id(), terms, *item.body, at)
+                    : writes.owe(r->who->id(), terms, at);
+    r->who->owe(1, bytes);
     d.body = item.body;
     d.level = r->level;
     d.retain = r->retain;
     d.subscription_ids = r->subscription_ids;
     d.replayed = item.directed != nullptr;
-    d.stored = {pending.owed++, shard_, entry.body.offset, entry.sole};
     d.share = r->share;
     parcel_for(pending.parcels, r->who).messages.push_back(std::move(d));
   }
+  pending.owed += owed.size();
   return static_cast<std::uint32_t>(owed.size());
 }
 
@@ -245,7 +246,7 @@ void topic_shard::committed(const commit_done& done) {
   auto& commitment = node.mapped();
   if (done.ok) {
     for (auto& p : commitment.parcels)
-      for (auto& d : p.messages) d.stored.order += done.first_order;
+      for (auto& d : p.messages) commitment.orders.resolve(d.stored, done.first_order);
     hand_out(commitment.parcels);
   } else {
     context_.count(counter::messages_dropped_store_error, commitment.owed);

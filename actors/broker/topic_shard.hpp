@@ -41,9 +41,9 @@ class topic_shard final : public runtime::lean_actor {
   struct commitment {
     std::shared_ptr<publish_batch> batch;
     publish_outcomes outcomes;
-    std::vector<parcel> parcels;  // stored.order counts from 0 until the commit
+    std::vector<parcel> parcels;  // `stored` as owe() answered it, until the commit
+    storage::owed_orders orders;
     std::uint64_t owed = 0;
-    std::uint64_t owed_bytes = 0;
   };
 
   void publish(const std::shared_ptr<publish_batch>& keep);
@@ -83,6 +83,9 @@ class topic_shard final : public runtime::lean_actor {
   std::unordered_map<std::uint64_t, commitment> commitments_;
   std::uint64_t next_commitment_ = 1;
   std::uint64_t next_offset_;
+  std::vector<const receiver*> owed_;  // of the message at hand
+  std::shared_ptr<const broker_limits> limits_;
+  std::uint64_t limits_version_ = 0;
   /// Queues that went over their limit, to be trimmed when the commit is done.
   std::vector<subscriber_ptr> overfull_;
   shard_id shard_;

@@ -95,10 +95,14 @@ void add_node(families& out, const snapshot& now) {
   out.gauge("troupe_retained_count", "Retained messages.", now.retained);
   out.counter("troupe_retained_refused_total", "Messages not retained because of the limit.",
               now.retained_refused);
-  out.gauge("troupe_log_bodies_count", "Message bodies kept for durable sessions.", now.log_bodies);
+  out.gauge("troupe_log_bodies_count",
+            "Message bodies that are large or that several durable sessions are owed.",
+            now.log_bodies);
   out.gauge("troupe_owed_backlog_bytes", "Bytes of the messages that durable sessions are owed.",
             now.owed_backlog_bytes);
-  out.gauge("troupe_messages_queued", "Messages that durable sessions are owed and have not acknowledged.", now.queued_messages);
+  out.gauge("troupe_messages_queued",
+            "Messages that durable sessions are owed and have not acknowledged.",
+            now.queued_messages);
 }
 
 void add_listeners(families& out, const snapshot& now) {

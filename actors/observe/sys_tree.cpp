@@ -103,7 +103,7 @@ void sys_tree::update_traffic(const snapshot& now, const counter_values& counter
   const traffic total(counters);
   put("messages/received", total.messages_received);
   put("messages/sent", total.messages_sent);
-  put("messages/stored", now.retained + now.log_bodies);
+  put("messages/stored", now.retained + now.queued_messages);
   put("publish/messages/received", total.publish_received);
   put("publish/messages/sent", total.publish_sent);
   put("publish/messages/dropped", total.publish_dropped);
@@ -112,7 +112,7 @@ void sys_tree::update_traffic(const snapshot& now, const counter_values& counter
   put("bytes/received", counters[index(counter::bytes_received)]);
   put("bytes/sent", counters[index(counter::bytes_sent)]);
   put("retained messages/count", now.retained);
-  put("store/messages/count", now.retained + now.log_bodies);
+  put("store/messages/count", now.retained + now.queued_messages);
   put("store/messages/bytes", now.owed_backlog_bytes);
 }
 

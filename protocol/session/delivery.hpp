@@ -12,13 +12,23 @@
 
 namespace troupe::session {
 
+/// Where the body of a stored message is kept.
+enum class body_place : std::uint8_t {
+  inside,  // in the record of the queue, and goes with it
+  sole,    // in the log, for this message only
+  shared,  // in the log, counted
+};
+
 /// Where a durable session's message stands in the store.
 struct stored_place {
   std::uint64_t order = 0;  // 0: not stored
-  shard_id body_shard{};
   std::uint64_t body_offset = 0;
-  bool sole = false;  // nobody else is owed the body
+  shard_id body_shard{};
+  std::uint16_t index = 0;  // within its run; order - index names the run
+  body_place body = body_place::inside;
+  bool lone = false;  // nothing else is in its run
 
+  std::uint64_t run() const noexcept { return order - index; }
   explicit operator bool() const noexcept { return order != 0; }
 };
 

@@ -53,7 +53,7 @@ void body_counts::finish(rocksdb::WriteBatch& batch) {
       batch.Put(db_.handle(family::log_refs), slice(key.view()), bytes);
     } else {
       batch.Delete(db_.handle(family::log_refs), slice(key.view()));
-      batch.Delete(db_.handle(family::log), slice(key.view()));
+      batch.SingleDelete(db_.handle(family::log), slice(key.view()));
       recent_.erase(at);
     }
   }

@@ -44,12 +44,15 @@ void high_water_marks::put(const database& db, rocksdb::WriteBatch& batch, std::
   batch.Put(db.handle(family::meta), slice(key), bytes);
 }
 
-std::uint64_t high_water_marks::take_order(const database& db, rocksdb::WriteBatch& batch) {
-  if (order_.next >= order_.reserved) {
+std::uint64_t high_water_marks::take_orders(std::uint64_t count, const database& db,
+                                            rocksdb::WriteBatch& batch) {
+  const auto first = order_.next;
+  order_.next += count;
+  if (count > 0 && order_.next > order_.reserved) {
     order_.reserved = order_.next + order_block;
     put(db, batch, meta::order_mark, order_.reserved);
   }
-  return order_.next++;
+  return first;
 }
 
 void high_water_marks::saw_offset(std::uint16_t shard, std::uint64_t offset, const database& db,

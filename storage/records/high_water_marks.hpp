@@ -21,8 +21,8 @@ class high_water_marks {
   /// Reads what was reserved; a sentence if that fails.
   std::string load(const database& from);
 
-  /// The next order number. `batch` gets the reservation if one is due.
-  std::uint64_t take_order(const database& db, rocksdb::WriteBatch& batch);
+  /// The first of the next `count` order numbers. `batch` gets the reservation if one is due.
+  std::uint64_t take_orders(std::uint64_t count, const database& db, rocksdb::WriteBatch& batch);
   void saw_offset(std::uint16_t shard, std::uint64_t offset, const database& db,
                   rocksdb::WriteBatch& batch);
   void saw_session(session_id id, const database& db, rocksdb::WriteBatch& batch);

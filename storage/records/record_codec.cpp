@@ -7,14 +7,14 @@ namespace {
 
 template <class Record>
 void append_record(Record& record, std::string& out) {
-  record.set_version(layout_version);
+  record.set_version(record_version);
   record.AppendToString(&out);
 }
 
 template <class Record>
 bool parse(std::string_view bytes, Record& record) {
   return record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
-         record.version() >= 1 && record.version() <= layout_version;
+         record.version() >= 1 && record.version() <= record_version;
 }
 
 std::string text(std::string_view from) {
@@ -57,28 +57,10 @@ mqtt::message_ptr message_of(const stored::message_record& record) {
 
 }  // namespace
 
-void encode(const mqtt::message& from, std::string& out) {
-  auto record = record_of(from);
-  append_record(record, out);
-}
-
 void encode(const retained_message& from, std::string& out) {
   auto record = record_of(*from.body);
   record.set_routes_run(from.matched.run);
   record.set_routes_version(from.matched.number);
-  append_record(record, out);
-}
-
-void encode(const owed_entry& from, std::string& out) {
-  stored::owed_record record;
-  record.set_shard(number(from.body.shard));
-  record.set_offset(from.body.offset);
-  record.set_level(static_cast<std::uint32_t>(from.level));
-  record.set_retain(from.retain);
-  record.set_sole(from.sole);
-  for (const auto id : from.subscription_ids) record.add_subscription_ids(id);
-  if (!from.share.empty()) record.set_share(from.share);
-  record.set_size(from.size);
   append_record(record, out);
 }
 
@@ -133,12 +115,8 @@ void encode_number(std::uint64_t value, std::string& out) {
 void encode_directory(std::uint16_t shards, std::string& out) {
   stored::directory_record record;
   record.set_shards(shards);
-  append_record(record, out);
-}
-
-mqtt::message_ptr decode_message(std::string_view bytes) {
-  stored::message_record record;
-  return parse(bytes, record) ? message_of(record) : nullptr;
+  record.set_version(layout_version);
+  record.AppendToString(&out);
 }
 
 retained_message decode_retained(std::string_view bytes) {
@@ -151,22 +129,6 @@ std::optional<std::int64_t> decode_expiry(std::string_view bytes) {
   stored::message_record record;
   if (!parse(bytes, record)) return std::nullopt;
   return record.expires_at();
-}
-
-std::optional<owed_entry> decode_owed(std::string_view bytes) {
-  stored::owed_record record;
-  if (!parse(bytes, record) || record.shard() > UINT16_MAX || !valid_qos(record.level())) {
-    return std::nullopt;
-  }
-  owed_entry entry;
-  entry.body = {static_cast<shard_id>(record.shard()), record.offset()};
-  entry.level = static_cast<mqtt::qos>(record.level());
-  entry.retain = record.retain();
-  entry.sole = record.sole();
-  entry.subscription_ids.assign(record.subscription_ids().begin(), record.subscription_ids().end());
-  entry.share = record.share();
-  entry.size = record.size();
-  return entry;
 }
 
 std::optional<session_record> decode_session(session_id id, std::string_view bytes) {

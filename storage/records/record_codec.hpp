@@ -7,16 +7,18 @@
 #include <string_view>
 
 /// Values of the store and their records (protocol/schema/stored.proto). A
-/// decoder gives nothing for bytes that are damaged or of a newer layout.
+/// decoder gives nothing for bytes that are damaged or of a newer layout. Bodies and
+/// what refers to them: run_codec.hpp.
 namespace troupe::storage::record {
 
-/// Newest layout that this program reads and the one that it writes.
-inline constexpr std::uint32_t layout_version = 1;
+/// Newest layout of a directory that this program reads, and the one that it
+/// writes. Version 1 had a record for every message of a queue.
+inline constexpr std::uint32_t layout_version = 2;
+/// Of the records below.
+inline constexpr std::uint32_t record_version = 1;
 
 /// Appends the record to `out`.
-void encode(const mqtt::message& from, std::string& out);
 void encode(const retained_message& from, std::string& out);
-void encode(const owed_entry& from, std::string& out);
 void encode(const session_record& from, std::string& out);
 void encode(const subscription_record& from, std::string& out);
 void encode(const outgoing_record& from, std::string& out);
@@ -24,12 +26,10 @@ void encode_received(std::string& out);
 void encode_number(std::uint64_t value, std::string& out);
 void encode_directory(std::uint16_t shards, std::string& out);
 
-mqtt::message_ptr decode_message(std::string_view bytes);
 /// Its body is null for bytes that cannot be read.
 retained_message decode_retained(std::string_view bytes);
 /// Expiry alone, without a copy of the message: 0 never, nothing if damaged.
 std::optional<std::int64_t> decode_expiry(std::string_view bytes);
-std::optional<owed_entry> decode_owed(std::string_view bytes);
 std::optional<session_record> decode_session(session_id id, std::string_view bytes);
 std::optional<subscription_record> decode_subscription(std::string_view filter,
                                                        std::string_view bytes);

@@ -55,6 +55,18 @@ inline fixed_key<16> owed(session_id id, order_no order) noexcept {
   return key;
 }
 
+/// Beside the run that begins with `order`, directly behind it.
+inline fixed_key<17> progress(session_id id, order_no order) noexcept {
+  fixed_key<17> key;
+  detail::put(key.bytes.data(), id.value, 8);
+  detail::put(key.bytes.data() + 8, order, 8);
+  key.bytes[16] = 'p';
+  return key;
+}
+inline bool is_progress(std::string_view key) noexcept {
+  return key.size() == 17;
+}
+
 inline fixed_key<2> shard(std::uint16_t number) noexcept {
   fixed_key<2> key;
   detail::put(key.bytes.data(), std::uint64_t{number}, 2);

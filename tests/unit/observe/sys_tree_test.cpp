@@ -20,7 +20,7 @@ snapshot figures(double uptime) {
   now.subscriptions = 12;
   now.subscriptions_shared = 2;
   now.retained = 3;
-  now.log_bodies = 5;
+  now.queued_messages = 5;
   now.owed_backlog_bytes = 99;
   return now;
 }

@@ -40,15 +40,20 @@ TEST_CASE("store crash victim", "[.victim]") {
     const log_position at{log, offset};
     const bool shared = number % 3 == 0;
     transaction writes;
-    writes.append(at, *text("t", payload_of(round, number)), shared ? 2 : 1);
-    writes.owe(session(1, 1), entry_of(at, !shared));
-    if (shared) writes.owe(session(1, 2), entry_of(at, false));
+    const auto body = text("t", payload_of(round, number));
+    if (shared) {
+      writes.append(at, *body, 2);
+      writes.owe(session(1, 1), terms_of(), at);
+      writes.owe(session(1, 2), terms_of(), at);
+    } else {
+      writes.owe(session(1, 1), terms_of(), *body, at);
+    }
     store.commit(std::move(writes), [&store, number, shared, at](const commit_result& result) {
       if (!result.ok) ::_exit(4);
       if (::write(STDOUT_FILENO, &number, sizeof number) != sizeof number) ::_exit(5);
       if (!shared) return;
       transaction settle;
-      settle.settle(session(1, 2), result.first_order + 1, at, false);
+      settle.settle(session(1, 2), shared_place(result, 1, at));
       store.commit(std::move(settle), nullptr);
     });
     while (store.current().backlog_bytes > 1 << 20) ::usleep(100);
@@ -116,9 +121,9 @@ TEST_CASE("what was acknowledged is there after kill -9, in order and once", "[s
       const std::string payload(message.body->payload());
       const auto round = std::stoull(payload);
       const auto number = std::stoull(payload.substr(payload.find('/') + 1));
-      in_order = in_order && message.order > last && number == last_of_round[round] + 1;
+      in_order = in_order && message.place.order > last && number == last_of_round[round] + 1;
       last_of_round[round] = number;
-      last = message.order;
+      last = message.place.order;
     }
     end = page->end;
   }
@@ -191,7 +196,8 @@ TEST_CASE("a disk that fails is told in a sentence and heals by itself", "[store
     const auto commit = [&] {
       auto answer = std::make_shared<std::optional<commit_result>>();
       auto answered = std::make_shared<std::atomic<bool>>(false);
-      store.commit(sole_message(session(0, 1), {log, ++offset}, "x"),
+      // Large, so that it takes a place in the log.
+      store.commit(sole_message(session(0, 1), {log, ++offset}, std::string(20'000, 'x')),
                    [answer, answered](const commit_result& result) {
                      *answer = result;
                      *answered = true;

@@ -23,26 +23,45 @@ TEST_CASE("an owed message comes back with all that it was owed with", "[store]"
   fields.expires_at = 99;
   fields.received_at = 88;
   fields.publisher = UINT64_MAX;
-  owed_entry entry = entry_of({log_shard, 1}, true, 123);
-  entry.level = mqtt::qos::exactly_once;
-  entry.retain = true;
-  entry.subscription_ids = {1, 268'435'455};
-  entry.share = "$share/g/plant/+";
+  const std::vector<std::uint32_t> ids{1, 268'435'455};
+  owed_terms terms;
+  terms.level = mqtt::qos::exactly_once;
+  terms.retain = true;
+  terms.subscription_ids = ids;
+  terms.share = "$share/g/plant/+";
+  terms.size = 123;
+  // In the record, in the log because it is large, in the log because others get it as well.
+  const auto where = GENERATE(body_place::inside, body_place::sole, body_place::shared);
+  const std::string large(20'000, 'x');
+  if (where == body_place::sole) fields.payload = large;
+  const log_position at{log_shard, 1};
+  const auto body = mqtt::message::make(fields);
   transaction writes;
-  writes.append(entry.body, *mqtt::message::make(fields), 1);
-  writes.owe(id, entry);
+  stored_place place;
+  if (where == body_place::shared) {
+    writes.append(at, *body, 2);
+    place = writes.owe(id, terms, at);
+    writes.owe(session(3, 2), terms, at);
+  } else {
+    place = writes.owe(id, terms, *body, at);
+  }
+  const auto orders = writes.orders();
   const auto result = m.commit(std::move(writes));
   REQUIRE(result.ok);
+  orders.resolve(place, result.first_order);
   m.reopen();
 
   for (const auto& got : {m.owed(id).messages.at(0), m.one(id, result.first_order).value()}) {
-    CHECK(got.order == result.first_order);
-    CHECK(got.entry.body == entry.body);
-    CHECK(got.entry.level == entry.level);
+    CHECK(got.place.order == result.first_order);
+    CHECK(got.place.order == place.order);
+    CHECK(got.place.body == where);
+    CHECK(got.place.lone == (where != body_place::shared));
+    CHECK(got.place.lone == place.lone);
+    CHECK(got.place.body_offset == (where == body_place::inside ? 0 : 1));
+    CHECK(got.entry.level == terms.level);
     CHECK(got.entry.retain);
-    CHECK(got.entry.sole);
-    CHECK(got.entry.subscription_ids == entry.subscription_ids);
-    CHECK(got.entry.share == entry.share);
+    CHECK(got.entry.subscription_ids == ids);
+    CHECK(got.entry.share == terms.share);
     CHECK(got.entry.size == 123);
     CHECK(got.body->topic() == fields.topic);
     CHECK(got.body->payload() == fields.payload);
@@ -54,7 +73,7 @@ TEST_CASE("an owed message comes back with all that it was owed with", "[store]"
     CHECK(got.body->publisher() == UINT64_MAX);
   }
   CHECK_FALSE(m.one(id, result.first_order + 1));
-  CHECK_FALSE(m.one(session(3, 2), result.first_order));
+  CHECK_FALSE(m.one(session(3, 3), result.first_order));
 }
 
 TEST_CASE("pages follow one another and say where the queue ended", "[store]") {
@@ -68,12 +87,12 @@ TEST_CASE("pages follow one another and say where the queue ended", "[store]") {
   auto page = m.owed(id, 0, 4);
   REQUIRE(page.messages.size() == 4);
   CHECK_FALSE(page.end);
-  page = m.owed(id, page.messages.back().order, 6);
+  page = m.owed(id, page.messages.back().place.order, 6);
   REQUIRE(page.messages.size() == 6);
   CHECK(page.end);
   CHECK(page.messages.back().body->payload() == "10");
   CHECK(page.through == elsewhere.first_order);
-  page = m.owed(id, page.messages.back().order);
+  page = m.owed(id, page.messages.back().place.order);
   CHECK(page.messages.empty());
   CHECK(page.end);
   CHECK(page.through == elsewhere.first_order);
@@ -83,15 +102,16 @@ TEST_CASE("pages follow one another and say where the queue ended", "[store]") {
   CHECK_FALSE(page.end);
 }
 
-TEST_CASE("the k-th owe of a transaction has the k-th number", "[store]") {
+TEST_CASE("the runs of a transaction are numbered in the order in which they were begun",
+          "[store]") {
   memory_store m;
   transaction writes;
   const log_position at{log_shard, 1};
   writes.append(at, *text("t", "x"), 3);
-  for (std::uint64_t k = 0; k < 3; ++k) writes.owe(session(0, k + 1), entry_of(at, false));
+  for (std::uint64_t k = 0; k < 3; ++k) writes.owe(session(0, k + 1), terms_of(), at);
   const auto result = m.commit(std::move(writes));
   for (std::uint64_t k = 0; k < 3; ++k) {
-    CHECK(m.owed(session(0, k + 1)).messages.at(0).order == result.first_order + k);
+    CHECK(m.owed(session(0, k + 1)).messages.at(0).place.order == result.first_order + k);
   }
 }
 
@@ -179,8 +199,9 @@ TEST_CASE("readers beside the writer see every entry up to `through`", "[store]"
   std::atomic<std::uint64_t> acknowledged{0};
   std::function<void(owed_page)> on_page = [&](owed_page page) {
     for (const auto& message : page.messages) {
-      if (message.order <= last || message.body->payload() != std::to_string(++seen)) wrong = true;
-      last = message.order;
+      if (message.place.order <= last || message.body->payload() != std::to_string(++seen))
+        wrong = true;
+      last = message.place.order;
     }
     if (page.end && page.through < last) wrong = true;
     if (seen == total) {
@@ -202,6 +223,30 @@ TEST_CASE("readers beside the writer see every entry up to `through`", "[store]"
   store.close();
   CHECK(acknowledged == total);
   CHECK(store.current().groups < total);
+}
+
+TEST_CASE("what nobody waits for is written soon, and before it is read", "[store]") {
+  const temporary_directory place;
+  store_options options;
+  options.directory = place.store();
+  options.shards = 4;
+  auto opened = open_store(options);
+  INFO(opened.error);
+  REQUIRE(opened.store);
+  auto& store = *opened.store;
+  const auto id = session(2, 1);
+  // The first meets a writer that sleeps, the others one that has just been at work.
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    store.commit(sole_message(id, {log_shard, i}, "x"), nullptr);
+    CHECK(eventually([&] { return store.current().commits == i; }));
+  }
+  for (std::uint64_t i = 6; i <= 200; ++i) {
+    store.commit(sole_message(id, {log_shard, i}, "x"), nullptr);
+    std::atomic<std::size_t> found{0};
+    store.read_owed(id, 0, 1000, 1 << 20, [&](owed_page page) { found = page.messages.size(); });
+    REQUIRE(eventually([&] { return found != 0; }));
+    REQUIRE(found == i);
+  }
 }
 
 }  // namespace

@@ -136,9 +136,9 @@ TEST_CASE("an erased session leaves nothing, even when written to late", "[store
     writes.put_outgoing(id, {2, 1, false});
   }
   writes.append(shared, *text("a/b", "shared"), 2);
-  writes.owe(gone, entry_of(shared, false));
-  writes.owe(other, entry_of(shared, false));
-  const auto first = m.commit(std::move(writes)).first_order;
+  writes.owe(gone, terms_of(), shared);
+  writes.owe(other, terms_of(), shared);
+  const auto first = m.commit(std::move(writes));
   for (std::uint64_t i = 2; i < 4000; ++i) {
     m.store->commit(sole_message(gone, {static_cast<shard_id>(3), i}, "mine"), nullptr);
   }
@@ -157,7 +157,7 @@ TEST_CASE("an erased session leaves nothing, even when written to late", "[store
   }
   // Late: a repeated settlement must not take the body from the other session.
   transaction late;
-  late.settle(gone, first, shared, false);
+  late.settle(gone, shared_place(first, 0, shared));
   m.commit(std::move(late));
 
   CHECK(sessions_of(*m.store).size() == 1);
@@ -181,16 +181,16 @@ TEST_CASE("what is owed to a session after its erasure is released at once", "[s
   const log_position at{static_cast<shard_id>(0), 1};
   transaction late;
   late.append(at, *text("a", "x"), 2);
-  late.owe(gone, entry_of(at, false));
-  late.owe(other, entry_of(at, false));
+  late.owe(gone, terms_of(), at);
+  late.owe(other, terms_of(), at);
   const auto result = m.commit(std::move(late));
   REQUIRE(result.ok);
   CHECK(m.owed(gone).messages.empty());
   const auto page = m.owed(other);
   REQUIRE(page.messages.size() == 1);
-  CHECK(page.messages[0].order == result.first_order + 1);
+  CHECK(page.messages[0].place.order == result.first_order + 1);
   transaction settle;
-  settle.settle(other, page.messages[0].order, at, false);
+  settle.settle(other, page.messages[0].place);
   REQUIRE(m.commit(std::move(settle)).ok);
   m.reopen();
   CHECK(m.store->current().bodies == 0);
@@ -204,7 +204,8 @@ TEST_CASE("numbers are never given twice, across clean ends and crashes", "[stor
   transaction writes;
   writes.put_session(record);
   REQUIRE(m.commit(std::move(writes)).ok);
-  const auto first = m.commit(sole_message(id, {static_cast<shard_id>(2), 9}, "a")).first_order;
+  const std::string large(20'000, 'a');  // has a place in the log
+  const auto first = m.commit(sole_message(id, {static_cast<shard_id>(2), 9}, large)).first_order;
   m.reopen();
   CHECK(m.store->next_offset(static_cast<shard_id>(2)) == 10);
   CHECK(m.store->next_session_count(static_cast<shard_id>(1)) == 6);

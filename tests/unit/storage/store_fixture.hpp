@@ -1,5 +1,6 @@
 #pragma once
 
+#include "storage/database.hpp"
 #include "storage/rocks_store.hpp"
 #include "tests/support/catch.hpp"
 
@@ -153,12 +154,10 @@ inline mqtt::message_ptr text(std::string_view topic, std::string_view payload,
   return mqtt::message::make(fields);
 }
 
-inline owed_entry entry_of(log_position body, bool sole, std::uint32_t size = 10) {
-  owed_entry entry;
-  entry.body = body;
-  entry.sole = sole;
-  entry.size = size;
-  return entry;
+inline owed_terms terms_of(std::uint32_t size = 10) {
+  owed_terms terms;
+  terms.size = size;
+  return terms;
 }
 
 inline session_id session(std::uint16_t shard, std::uint64_t count) {
@@ -168,9 +167,38 @@ inline session_id session(std::uint16_t shard, std::uint64_t count) {
 /// One message to one session.
 inline transaction sole_message(session_id to, log_position at, std::string_view payload) {
   transaction writes;
-  writes.append(at, *text("t", payload), 1);
-  writes.owe(to, entry_of(at, true));
+  writes.owe(to, terms_of(), *text("t", payload), at);
   return writes;
+}
+
+/// Where a message of a committed transaction stands: the only one of its run,
+/// `nth` of the runs if all have one message.
+inline stored_place place_of(const commit_result& result, std::uint64_t nth = 0) {
+  stored_place place;
+  place.order = result.first_order + nth;
+  place.lone = true;
+  return place;
+}
+inline stored_place shared_place(const commit_result& result, std::uint64_t nth, log_position at) {
+  stored_place place;
+  place.order = result.first_order + nth;
+  place.body = body_place::shared;
+  place.body_shard = at.shard;
+  place.body_offset = at.offset;
+  return place;
+}
+
+/// Records in a column family, counted by a look at the closed store's disk.
+inline std::uint64_t records(memory_store& m, family which) {
+  m.store.reset();
+  std::uint64_t count = 0;
+  {
+    auto db = database::open(m.options);
+    REQUIRE(db.value);
+    for (database::range all(*db.value, which, {}, {}); all.valid(); all.next()) ++count;
+  }
+  m.open();
+  return count;
 }
 
 }  // namespace troupe::storage::test
