@@ -13,7 +13,8 @@ namespace troupe::storage {
 namespace {
 
 constexpr std::array<std::string_view, family_count> family_names = {
-    "default", "log", "log_refs", "queue", "sessions", "subscriptions", "qos2", "retained"};
+    "default",       "log",  "log_refs", "queue",           "sessions",
+    "subscriptions", "qos2", "retained", "retained_journal"};
 
 std::string damaged(const std::string& directory, const std::string& detail) {
   return "The store in " + directory + " is damaged: " + detail +

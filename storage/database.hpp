@@ -24,8 +24,9 @@ enum class family : std::uint8_t {
   subscriptions,  // session, filter
   qos2,           // session, direction, packet id
   retained,       // shard, topic
+  retained_journal,  // number: changes that are not in `retained` yet
 };
-inline constexpr std::size_t family_count = 8;
+inline constexpr std::size_t family_count = 9;
 
 inline rocksdb::Slice slice(std::string_view from) noexcept {
   return {from.data(), from.size()};

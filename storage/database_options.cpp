@@ -131,6 +131,11 @@ rocksdb::ColumnFamilyOptions make_family_options(family which,
   family_options.max_write_buffer_number = 3;
   family_options.target_file_size_base = 16 * mebibyte;
   family_options.max_bytes_for_level_base = 64 * mebibyte;
+  if (which == family::retained_journal) {
+    // Few large records that are gone before long: mostly none reaches a file.
+    family_options.write_buffer_size = 24 * mebibyte;
+    family_options.compression = rocksdb::kNoCompression;
+  }
   if (which == family::log || which == family::log_refs) {
     // Within a shard offsets come in order: insert next to the last one.
     family_options.memtable_insert_with_hint_prefix_extractor.reset(

@@ -9,18 +9,13 @@
 namespace troupe::storage {
 namespace {
 
-constexpr std::uint64_t page_bytes = 1U << 20;
-/// Topics that one page looks at, so that a filter that matches rarely does
-/// not keep a reader from the others.
-constexpr std::uint32_t page_steps = 20000;
-
 bool has_wildcard(std::string_view filter) {
   return filter.find_first_of("+#") != std::string_view::npos;
 }
 
 }  // namespace
 
-store_reader::retained_answer store_reader::read_one_retained(std::string_view topic,
+retained_answer store_reader::read_one_retained(std::string_view topic,
                                                               std::int64_t now_ms) const {
   retained_answer answer;
   const auto first = shard_of_ ? number(shard_of_(topic)) : std::uint16_t{0};
@@ -32,10 +27,9 @@ store_reader::retained_answer store_reader::read_one_retained(std::string_view t
     rocksdb::PinnableSlice value;
     const auto status = db_.get(family::retained, key, value);
     if (status.IsNotFound()) continue;
-    auto message = status.ok() ? record::decode_retained(view(value)) : retained_message{};
+    auto message = status.ok() ? retained_at(topic, view(value)) : retained_message{};
     if (!message.body) {
       answer.page.failed = !status.ok();
-      if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
     } else if (message.body->expired(now_ms)) {
       answer.expired.push_back({static_cast<shard_id>(number), std::string(topic)});
     } else {
@@ -45,16 +39,50 @@ store_reader::retained_answer store_reader::read_one_retained(std::string_view t
   return answer;
 }
 
-store_reader::retained_answer store_reader::read_retained(std::string_view filter,
-                                                          std::string_view cursor,
-                                                          std::uint32_t max_count,
-                                                          std::int64_t now_ms) const {
+retained_answer store_reader::read_retained(std::string_view filter,
+                                            std::string_view cursor, std::uint32_t max_count,
+                                            std::int64_t now_ms) const {
+  const std::shared_lock lock(db_.gate());
+  retained_answer answer;
+  answer.page.failed = !db_.is_open();
+  if (answer.page.failed) return answer;
+  const auto& memory = writer_.retained().memory();
+  if (auto found = memory.read(filter, cursor, max_count, now_ms)) return std::move(*found);
+  // A cursor of memory that was given up means nothing here: from the beginning.
+  const bool goes_on = !cursor.empty() && cursor.front() == table_cursor;
+  const auto edition = memory.edition();
+  answer = has_wildcard(filter)
+               ? scan_retained(filter, goes_on ? cursor.substr(1) : "", max_count, now_ms)
+               : read_one_retained(filter, now_ms);
+  if (memory.edition() == edition) return answer;
+  // The table may have been behind, or memory may not know that it was.
+  retained_answer again;
+  again.page.failed = true;
+  return again;
+}
+
+retained_message store_reader::retained_at(std::string_view topic, std::string_view value) const {
+  retained_message message;
+  switch (writer_.retained().memory().look_up(topic, message)) {
+    case retained_memory::known::absent:
+      return {};
+    case retained_memory::known::held:
+      if (message.body) return message;
+      break;
+    case retained_memory::known::nothing:
+      message = record::decode_retained(value);
+      break;
+  }
+  if (!message.body && report_) {
+    report_("The retained message of '" + std::string(topic) + "' cannot be read.");
+  }
+  return message;
+}
+
+retained_answer store_reader::scan_retained(std::string_view filter, std::string_view cursor,
+                                            std::uint32_t max_count, std::int64_t now_ms) const {
   retained_answer answer;
   auto& page = answer.page;
-  const std::shared_lock lock(db_.gate());
-  page.failed = !db_.is_open();
-  if (page.failed) return answer;
-  if (!has_wildcard(filter)) return read_one_retained(filter, now_ms);
   const retained_scan scan(filter);
   std::uint32_t shard = 0;
   std::string at = scan.first();
@@ -70,9 +98,9 @@ store_reader::retained_answer store_reader::read_retained(std::string_view filte
   std::uint64_t bytes = 0;
   for (std::uint32_t steps = 0; topics.valid(); ++steps) {
     const auto key = topics.key();
-    if (steps >= page_steps || page.messages.size() >= std::max(max_count, 1U) ||
-        (!page.messages.empty() && bytes >= page_bytes)) {
-      page.next = key;
+    if (steps >= retained_page_steps || page.messages.size() >= std::max(max_count, 1U) ||
+        (!page.messages.empty() && bytes >= retained_page_bytes)) {
+      page.next.assign(1, table_cursor).append(key);
       return answer;
     }
     const auto found = static_cast<std::uint32_t>(keys::number_at(key, 0, 2));
@@ -97,12 +125,10 @@ store_reader::retained_answer store_reader::read_retained(std::string_view filte
       if (topics.valid() && topics.key() < target) topics.seek(target);
       continue;
     }
-    auto message = record::decode_retained(topics.value());
-    if (!message.body) {
-      if (report_) report_("The retained message of '" + std::string(topic) + "' cannot be read.");
-    } else if (message.body->expired(now_ms)) {
+    auto message = retained_at(topic, topics.value());
+    if (message.body && message.body->expired(now_ms)) {
       answer.expired.push_back({static_cast<shard_id>(shard), std::string(topic)});
-    } else {
+    } else if (message.body) {
       bytes += message.body->footprint();
       page.messages.push_back(std::move(message));
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <pthread.h>
+#include <sched.h>
 #include <shared_mutex>
 #include <utility>
 
@@ -14,6 +15,8 @@ using clock = std::chrono::steady_clock;
 constexpr std::size_t group_bytes = std::size_t{4} << 20;
 constexpr auto retry_after = std::chrono::seconds(1);
 constexpr auto idle_wait = std::chrono::seconds(60);
+/// So long nothing must come before changes of retained messages go to their table.
+constexpr auto rest_before_folding = std::chrono::seconds(1);
 constexpr std::size_t busy_slice = 128;  // records of a sweep between two groups
 constexpr std::size_t idle_slice = 1024;
 
@@ -21,12 +24,19 @@ void name_thread(const char* name) {
   (void)pthread_setname_np(pthread_self(), name);
 }
 
+/// The writer does not interrupt a run loop that shares its core at each
+/// transaction: it takes what the loop's turn has given as one group.
+void yield_to_loops() {
+  const sched_param none{};
+  (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
+
 }  // namespace
 
 rocks_store::engine::engine(store_options options, std::unique_ptr<database> db)
     : options_(std::move(options)),
       db_(std::move(db)),
-      writer_(*db_, options_.shards, options_.report),
+      writer_(*db_, options_),
       reader_(*db_, writer_, options_.shards, options_.shard_of, options_.report),
       commits_(options_.backlog_limit) {}
 
@@ -73,7 +83,7 @@ void rocks_store::engine::read(read_queue::job job) {
 }
 
 void rocks_store::engine::expire(
-    const std::vector<store_reader::retained_answer::topic_of_shard>& topics, std::int64_t now_ms) {
+    const std::vector<retained_answer::topic_of_shard>& topics, std::int64_t now_ms) {
   // Only tidying: when the writer is busy, a later read meets them again.
   if (topics.empty() || commits_.backlog() > options_.backlog_limit / 8) return;
   write_operations operations;
@@ -82,6 +92,7 @@ void rocks_store::engine::expire(
     operation.kind = write_kind::expire_retained;
     operation.shard = number(shard);
     operation.number = static_cast<std::uint64_t>(now_ms);
+    operation.at = static_cast<std::uint32_t>(operations.bytes.size());
     operation.name_size = static_cast<std::uint32_t>(topic.size());
     operations.bytes.append(topic);
   }
@@ -90,30 +101,38 @@ void rocks_store::engine::expire(
 
 void rocks_store::engine::run_writer() {
   name_thread("store-writer");
+  yield_to_loops();
   std::vector<pending_commit> batch;
   for (;;) {
     auto wait = std::chrono::duration_cast<milliseconds>(idle_wait);
     if (!writable_) {
       wait = std::chrono::duration_cast<milliseconds>(retry_after);
-    } else if (writer_.sweep_pending()) {
+    } else if (background_pending(false)) {
       const auto left = std::chrono::ceil<milliseconds>(sweep_at_ - clock::now());
       wait = std::max(milliseconds(0), left);
+    } else if (background_pending(true)) {
+      wait = std::chrono::duration_cast<milliseconds>(rest_before_folding);
     }
     commits_.take(batch, wait);
     const bool idle = batch.empty();
     write_all(batch);
     if (idle && commits_.closed()) return;
-    background(idle ? idle_slice : busy_slice);
+    background(idle ? idle_slice : busy_slice, idle);
   }
 }
 
-bool rocks_store::engine::background_due() const {
-  const auto now = clock::now();
-  return writable_ ? writer_.sweep_pending() && now >= sweep_at_ : now >= retry_at_;
+bool rocks_store::engine::background_pending(bool idle) const {
+  const auto& retained = writer_.retained();
+  return writer_.sweep_pending() || (idle ? retained.idle_work_due() : retained.work_due());
 }
 
-bool rocks_store::engine::background(std::size_t slice) {
-  if (!background_due()) return false;
+bool rocks_store::engine::background_due(bool idle) const {
+  const auto now = clock::now();
+  return writable_ ? background_pending(idle) && now >= sweep_at_ : now >= retry_at_;
+}
+
+bool rocks_store::engine::background(std::size_t slice, bool idle) {
+  if (!background_due(idle)) return false;
   if (!writable_) {
     retry_at_ = clock::now() + retry_after;
     if (!heal()) return true;
@@ -122,7 +141,14 @@ bool rocks_store::engine::background(std::size_t slice) {
     report("The store in " + options_.directory + " takes writes again.");
     return true;
   }
-  if (!writer_.sweep(slice)) sweep_at_ = clock::now() + retry_after;
+  bool done = !writer_.sweep_pending() || writer_.sweep(slice);
+  auto& retained = writer_.retained();
+  if (idle ? retained.idle_work_due() : retained.work_due()) {
+    const auto error = retained.work(slice);
+    if (!error.empty()) report(error);
+    done = done && error.empty();
+  }
+  if (!done) sweep_at_ = clock::now() + retry_after;
   return true;
 }
 
@@ -200,15 +226,15 @@ std::size_t rocks_store::engine::pump() {
   auto done = batch.size();
   write_all(batch);
   for (read_queue::job job; reads_.try_take(job); ++done) job(true);
-  if (background(idle_slice)) ++done;
+  if (background(idle_slice, false)) ++done;
   return done;
 }
 
 store::figures rocks_store::engine::current() const {
   figures out;
-  out.retained = writer_.retained();
+  out.retained = writer_.retained().count();
   out.backlog_bytes = commits_.backlog();
-  out.retained_refused = writer_.retained_refused();
+  out.retained_refused = writer_.retained().refused();
   out.commits = commits_done_.load(std::memory_order_relaxed);
   out.groups = groups_done_.load(std::memory_order_relaxed);
   out.writable = writable_.load(std::memory_order_relaxed);

@@ -33,7 +33,7 @@ class rocks_store::engine {
   std::string start();
   void commit(write_operations operations, committed done);
   void read(read_queue::job job);
-  void expire(const std::vector<store_reader::retained_answer::topic_of_shard>& topics,
+  void expire(const std::vector<retained_answer::topic_of_shard>& topics,
               std::int64_t now_ms);
   std::size_t pump();
   void close();
@@ -54,8 +54,9 @@ class rocks_store::engine {
   std::size_t write_group(std::vector<pending_commit>& batch, std::size_t from);
   void answer_group(std::vector<pending_commit>& batch, std::size_t from, std::size_t to,
                     const std::string& error);
-  bool background_due() const;
-  bool background(std::size_t slice);
+  bool background_pending(bool idle) const;
+  bool background_due(bool idle) const;
+  bool background(std::size_t slice, bool idle);
   void fail(const std::string& error);
   bool heal();
   void report(std::string_view sentence) const;

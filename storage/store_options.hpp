@@ -27,6 +27,10 @@ struct store_options {
   std::uint64_t cache_bytes = 32U << 20;
   /// Bytes given to commit() and not yet written, beyond which it refuses.
   std::uint64_t backlog_limit = 256U << 20;
+  /// Retained messages are kept in memory while they all fit into so many bytes.
+  std::uint64_t retained_memory = 64U << 20;
+  /// Bytes of changes of retained messages that wait to be written to their table.
+  std::uint64_t retained_journal = 16U << 20;
   std::uint32_t readers = 2;  // threads
   /// False: nothing runs by itself, rocks_store::pump() does (for tests).
   bool threads = true;

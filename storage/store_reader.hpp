@@ -2,6 +2,7 @@
 
 #include "storage/database.hpp"
 #include "storage/records/queue_scan.hpp"
+#include "storage/retained/retained_answer.hpp"
 #include "storage/store.hpp"
 #include "storage/store_writer.hpp"
 
@@ -27,15 +28,6 @@ class store_reader {
   session_contents read_contents(session_id id) const;
   std::optional<owed_message> read_one(session_id id, order_no order) const;
 
-  struct retained_answer {
-    retained_page page;
-    /// Met and left out: the caller has them erased.
-    struct topic_of_shard {
-      shard_id shard;
-      std::string topic;
-    };
-    std::vector<topic_of_shard> expired;
-  };
   retained_answer read_retained(std::string_view filter, std::string_view cursor,
                                 std::uint32_t max_count, std::int64_t now_ms) const;
 
@@ -58,6 +50,9 @@ class store_reader {
   bool is_owed(session_id id, order_no run, std::uint16_t index) const;
   rocksdb::Status read_body(const log_position& at, mqtt::message_ptr& body) const;
   bool read_qos2(session_id id, session_contents& into) const;
+  retained_answer scan_retained(std::string_view filter, std::string_view cursor,
+                                std::uint32_t max_count, std::int64_t now_ms) const;
+  retained_message retained_at(std::string_view topic, std::string_view value) const;
   retained_answer read_one_retained(std::string_view topic, std::int64_t now_ms) const;
   void report(std::string_view what, session_id id) const;
   [[noreturn]] void refuse(std::string_view what, const std::string& detail) const;

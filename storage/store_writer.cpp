@@ -18,9 +18,13 @@ session_id after(session_id id) {
 
 }  // namespace
 
-store_writer::store_writer(const database& db, std::uint16_t shards,
-                           std::function<void(std::string_view)> report)
-    : db_(db), report_(std::move(report)), marks_(shards), counts_(db), runs_(db) {}
+store_writer::store_writer(const database& db, const store_options& options)
+    : db_(db),
+      report_(options.report),
+      marks_(options.shards),
+      counts_(db),
+      runs_(db),
+      retained_(db, batch_, options) {}
 
 std::string store_writer::load() {
   if (auto error = marks_.load(db_); !error.empty()) return error;
@@ -29,15 +33,7 @@ std::string store_writer::load() {
 }
 
 std::string store_writer::reload() {
-  rocksdb::PinnableSlice value;
-  const auto status = db_.get(family::meta, meta::retained_count, value);
-  if (status.ok()) {
-    const auto count = record::decode_number(view(value));
-    if (!count) return "The count of retained messages is damaged or of a newer version.";
-    retained_ = retained_after_ = *count;
-  } else if (!status.IsNotFound()) {
-    return "The count of retained messages cannot be read: " + status.ToString() + ".";
-  }
+  if (auto error = retained_.load(); !error.empty()) return error;
   database::range erased(db_, family::meta, meta::erased_session,
                          after_prefix(meta::erased_session));
   for (; erased.valid(); erased.next()) {
@@ -53,8 +49,13 @@ std::string store_writer::reload() {
 order_no store_writer::apply(const write_operations& from) {
   const std::string_view bytes = from.bytes;
   for (const auto& operation : from.list) {
-    apply_one(operation, bytes.substr(operation.at, operation.name_size),
-              bytes.substr(operation.at + operation.name_size, operation.value_size));
+    const auto name = bytes.substr(operation.at, operation.name_size);
+    const auto value = bytes.substr(operation.at + operation.name_size, operation.value_size);
+    if (operation.kind == write_kind::put_retained) {
+      retained_.put(operation, from.retained[operation.offset], value);
+    } else {
+      apply_one(operation, name, value);
+    }
   }
   std::uint64_t owed = 0;
   for (const auto& run : from.runs) owed += run.count;
@@ -76,11 +77,9 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
       return this->append(op, value);
     case settle:
       return this->settle(op);
-    case put_retained:
-      return this->put_retained(op, name, value);
     case erase_retained:
     case expire_retained:
-      return this->erase_retained(op, name);
+      return retained_.erase(op, name);
     case erase_session:
       return this->erase_session(op.session);
     default:
@@ -187,53 +186,10 @@ void store_writer::erase_session(session_id id) {
   put(family::meta, meta::erased(id), bytes);
 }
 
-bool store_writer::retained_exists(const std::string& key) {
-  if (const auto found = retained_in_batch_.find(key); found != retained_in_batch_.end()) {
-    return found->second;
-  }
-  rocksdb::PinnableSlice value;
-  return db_.get(family::retained, key, value).ok();
-}
-
-void store_writer::put_retained(const write_operation& op, std::string_view topic,
-                                std::string_view value) {
-  std::string key(keys::shard(op.shard).view());
-  key.append(topic);
-  if (!retained_exists(key)) {
-    if (op.number != 0 && retained_after_ >= op.number) {
-      retained_refused_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    ++retained_after_;
-  }
-  put(family::retained, key, value);
-  retained_in_batch_.insert_or_assign(std::move(key), true);
-}
-
-void store_writer::erase_retained(const write_operation& op, std::string_view topic) {
-  std::string key(keys::shard(op.shard).view());
-  key.append(topic);
-  if (!retained_exists(key)) return;
-  if (op.kind == write_kind::expire_retained) {
-    if (retained_in_batch_.contains(key)) return;  // replaced just now
-    rocksdb::PinnableSlice value;
-    if (!db_.get(family::retained, key, value).ok()) return;
-    const auto expiry = record::decode_expiry(view(value));
-    if (!expiry || *expiry == 0 || static_cast<std::int64_t>(op.number) < *expiry) return;
-  }
-  if (retained_after_ > 0) --retained_after_;
-  erase(family::retained, key);
-  retained_in_batch_.insert_or_assign(std::move(key), false);
-}
-
 std::string store_writer::write(bool sync) {
   runs_.finish(batch_);
   counts_.finish(batch_);
-  if (!retained_in_batch_.empty() && retained_after_ != retained()) {
-    std::string bytes;
-    record::encode_number(retained_after_, bytes);
-    put(family::meta, meta::retained_count, bytes);
-  }
+  retained_.finish();
   if (batch_.Count() == 0) {
     reset_batch(true);
     return {};
@@ -255,12 +211,10 @@ void store_writer::reset_batch(bool ok) {
   runs_.written(ok);
   counts_.written(ok);
   erased_.written(ok);
-  retained_in_batch_.clear();
+  retained_.written(ok);
   if (ok) {
-    retained_.store(retained_after_, std::memory_order_relaxed);
     last_order_.store(marks_.last_order(), std::memory_order_release);
   } else {
-    retained_after_ = retained();
     marks_.forget_reservations();
     sweep_from_.clear();
   }
@@ -323,6 +277,7 @@ bool store_writer::heal() {
 }
 
 void store_writer::save_marks() {
+  if (const auto error = retained_.fold_all(); !error.empty() && report_) report_(error);
   marks_.save_exact(db_, batch_);
   (void)write(true);
 }

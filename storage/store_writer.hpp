@@ -5,6 +5,7 @@
 #include "storage/records/erased_sessions.hpp"
 #include "storage/records/high_water_marks.hpp"
 #include "storage/records/run_ledger.hpp"
+#include "storage/retained/retained_writer.hpp"
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
 
@@ -15,20 +16,18 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace troupe::storage {
 
 /// Turns transactions into one RocksDB batch and writes it. Confined to one
-/// thread, the store's writer; last_order() and retained() may be asked by any.
+/// thread, the store's writer; last_order() and figures may be asked by any.
 ///
 ///   apply() apply() ... write()      a group of transactions
 ///   sweep()                          a slice of cleaning up after erased sessions
 ///   heal()                           after a failed write, until it returns true
 class store_writer {
  public:
-  store_writer(const database& db, std::uint16_t shards,
-               std::function<void(std::string_view)> report);
+  store_writer(const database& db, const store_options& options);
 
   /// Reads counters and unfinished work. Blocks; a sentence if it fails.
   std::string load();
@@ -38,7 +37,7 @@ class store_writer {
   /// Writes the batch and starts a new one. A sentence if it fails; then
   /// nothing of the batch was written.
   std::string write(bool sync);
-  std::size_t batch_bytes() const { return batch_.GetDataSize(); }
+  std::size_t batch_bytes() const { return batch_.GetDataSize() + retained_.pending_bytes(); }
 
   bool sweep_pending() const noexcept { return erased_.sweep_pending(); }
   /// Deletes up to `limit` records of an erased session, in a write of its
@@ -58,10 +57,9 @@ class store_writer {
   const high_water_marks& marks() const noexcept { return marks_; }
   /// Every owed entry up to here is visible to a reader that starts now.
   order_no last_order() const noexcept { return last_order_.load(std::memory_order_acquire); }
-  std::uint64_t retained_refused() const noexcept {
-    return retained_refused_.load(std::memory_order_relaxed);
-  }
-  std::uint64_t retained() const noexcept { return retained_.load(std::memory_order_relaxed); }
+  /// For figures, and for work between groups.
+  retained_writer& retained() noexcept { return retained_; }
+  const retained_writer& retained() const noexcept { return retained_; }
 
  private:
   void apply_one(const write_operation& operation, std::string_view name, std::string_view value);
@@ -69,13 +67,9 @@ class store_writer {
   void owe(const owed_run& run, order_no first, const write_operations& from);
   void settle(const write_operation& operation);
   void erase_session(session_id id);
-  void put_retained(const write_operation& operation, std::string_view topic,
-                    std::string_view value);
-  void erase_retained(const write_operation& operation, std::string_view topic);
   void release(const log_position& body, session::body_place where);
   /// How many bodies were released.
   std::size_t release_unsettled(std::string_view run, const settled_items& settled);
-  bool retained_exists(const std::string& key);
   rocksdb::Status sweep_queue(session_id id, std::size_t& left);
   rocksdb::Status sweep_rest(session_id id, family which, std::size_t& left);
   void put(family which, std::string_view key, std::string_view value) {
@@ -96,17 +90,12 @@ class store_writer {
   body_counts counts_;
   run_ledger runs_;
   erased_sessions erased_;
+  retained_writer retained_;
   std::vector<rocksdb::Slice> parts_;  // of a run at hand
   std::string sweep_from_;             // key in the queue where the sweep goes on
-
-  // What the batch changes and RocksDB does not show yet.
-  std::unordered_map<std::string, bool> retained_in_batch_;
-  std::uint64_t retained_after_ = 0;
   order_no order_at_open_ = 0;
 
   std::atomic<order_no> last_order_{0};
-  std::atomic<std::uint64_t> retained_{0};
-  std::atomic<std::uint64_t> retained_refused_{0};
 };
 
 }  // namespace troupe::storage

@@ -159,9 +159,11 @@ owed_orders transaction::orders() const {
 void transaction::put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit,
                                const routes_version& matched) {
   const retained_message kept{mqtt::message_ptr(&message), matched};
-  auto& operation = add(own(), write_kind::put_retained, message.topic(), encoded(kept));
+  auto& operation = add(own(), write_kind::put_retained, {}, encoded(kept));
   operation.shard = number(shard);
   operation.number = limit;
+  operation.offset = content_->retained.size();
+  content_->retained.push_back(kept);
 }
 
 void transaction::erase_retained(shard_id shard, std::string_view topic) {

@@ -2,6 +2,7 @@
 
 #include "protocol/mqtt/session_id.hpp"
 #include "protocol/session/delivery.hpp"
+#include "storage/store.hpp"
 
 #include <cstdint>
 #include <string>
@@ -42,7 +43,7 @@ struct write_operation {
   session_id session;
   /// Settle: the run. Else packet id, wall milliseconds (expire_retained), limit (put_retained).
   std::uint64_t number = 0;
-  std::uint64_t offset = 0;  // of the body
+  std::uint64_t offset = 0;  // of the body; put_retained: index in write_operations::retained
 };
 
 /// What a transaction owes to one session: bytes in one or several pieces,
@@ -69,6 +70,7 @@ struct run_piece {
 struct write_operations {
   std::string bytes;
   std::vector<write_operation> list;
+  std::vector<retained_message> retained;  // what put_retained brings, for memory
   std::vector<owed_run> runs;  // written after the list
   std::vector<run_piece> pieces;
 

@@ -25,19 +25,6 @@ bool valid_qos(std::uint32_t level) {
   return level <= 2;
 }
 
-stored::message_record record_of(const mqtt::message& from) {
-  stored::message_record record;
-  record.set_topic(text(from.topic()));
-  record.set_payload(text(from.payload()));
-  if (!from.properties().empty()) record.set_properties(text(from.properties()));
-  record.set_level(static_cast<std::uint32_t>(from.level()));
-  record.set_retain(from.retain());
-  record.set_expires_at(from.expires_at());
-  record.set_received_at(from.received_at());
-  record.set_publisher(from.publisher());
-  return record;
-}
-
 mqtt::message_ptr message_of(const stored::message_record& record) {
   if (record.topic().empty() || record.topic().size() > 65535 ||
       record.properties().size() > UINT32_MAX || !valid_qos(record.level())) {
@@ -56,13 +43,6 @@ mqtt::message_ptr message_of(const stored::message_record& record) {
 }
 
 }  // namespace
-
-void encode(const retained_message& from, std::string& out) {
-  auto record = record_of(*from.body);
-  record.set_routes_run(from.matched.run);
-  record.set_routes_version(from.matched.number);
-  append_record(record, out);
-}
 
 void encode(const session_record& from, std::string& out) {
   stored::session_state record;

@@ -76,7 +76,9 @@ TEST_CASE("wildcard queries find what a plain comparison finds", "[store][retain
   memory_store m;
   m.store.reset();
   m.options.shard_of = shard_of;
+  m.options.retained_memory = GENERATE(0U, 64U << 20);
   m.open();
+  m.drain();
   std::vector<std::string> topics;
   for (int i = 0; i < 600; ++i) topics.push_back(random_topic(random, false));
   std::sort(topics.begin(), topics.end());
@@ -199,7 +201,9 @@ TEST_CASE("pages go on where they stopped, whatever changes between them", "[sto
   memory_store m;
   m.store.reset();
   m.options.shard_of = shard_of;
+  m.options.retained_memory = GENERATE(0U, 64U << 20);
   m.open();
+  m.drain();
   for (int i = 0; i < 100; ++i) put(m, "p/" + std::to_string(100 + i), "x");
   m.drain();
   std::vector<std::string> found;
@@ -212,8 +216,8 @@ TEST_CASE("pages go on where they stopped, whatever changes between them", "[sto
     REQUIRE(page);
     for (const auto& message : page->messages) found.emplace_back(message.body->topic());
     cursor = page->next;
-    // The one that the cursor names goes, one that was shown changes, others come.
-    const auto named = cursor.empty() ? cursor : cursor.substr(2);
+    // The one that the cursor names (if it reads the table) goes, one that was shown changes, others come.
+    const auto named = cursor.empty() ? cursor : cursor.substr(std::min<std::size_t>(cursor.size(), 3));
     if (named.starts_with("p/")) {
       transaction writes;
       writes.erase_retained(shard_of(named), named);
@@ -243,6 +247,7 @@ TEST_CASE("a damaged retained message is reported, the others are read", "[store
                 .ok());
   }
   m.open();
+  m.drain();
   CHECK(m.retained("+").size() == 2);
   CHECK(m.reports.size() == 1);
   CHECK(m.retained("b").empty());
