@@ -115,6 +115,7 @@ struct limits_configuration {
 struct durability_configuration {
   durability_mode mode = durability_mode::process;
   std::uint64_t cache_size = 64ull * 1024 * 1024;  // bytes of the store's block cache
+  std::uint64_t retained_memory = 64ull * 1024 * 1024;  // bytes; more are read from the store
 
   bool operator==(const durability_configuration&) const = default;
 };

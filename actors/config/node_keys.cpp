@@ -119,6 +119,10 @@ constexpr key<configuration> table[] = {
     define<&c::durability, &durability_configuration::cache_size>(
         "durability.cache_size", k::size, restart, key_range{mib, 1ll << 40}, R"("64MiB")", "",
         "Memory for blocks of the store, an upper bound."),
+    define<&c::durability, &durability_configuration::retained_memory>(
+        "durability.retained_memory", k::size, restart, key_range{0, 1ll << 40}, R"("64MiB")", "",
+        "Retained messages are kept in memory as well while all of them fit into this much\n(about "
+        "130 bytes each beside topic and payload); more are read from the store."),
 
     auth<&auth_configuration::allow_anonymous>("auth.allow_anonymous", k::boolean, reload, any_flag,
                                                "false", "only from loopback",

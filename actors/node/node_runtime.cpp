@@ -149,6 +149,7 @@ std::string node_runtime::parts::open_store() {
                            ? storage::durability::fsync
                            : storage::durability::process;
   options.cache_bytes = configuration->durability.cache_size;
+  options.retained_memory = configuration->durability.retained_memory;
   const auto shards = options.shards;
   options.shard_of = [shards](std::string_view topic) { return cluster::shard_of(topic, shards); };
   options.report = [](std::string_view sentence) {
