@@ -22,7 +22,7 @@ struct tls_settings {
   std::string ca_path;              // the same as a folder with hashed names
   std::string crl_file;             // revoked client certificates
   std::string ciphers;              // TLS 1.2, in OpenSSL's words; empty: OpenSSL's default
-  std::string ciphersuites;         // TLS 1.3, the same
+  std::string ciphersuites;         // TLS 1.3, the same; empty: AES-128 first, then AES-256
   std::string min_version = "1.2";  // or "1.3"
   client_certificates clients = client_certificates::none;
 };

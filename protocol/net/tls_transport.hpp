@@ -24,6 +24,7 @@ class tls_transport final : public socket_transport {
   bool has_buffered_input() const noexcept override;
   void end_output() override;
 
+  void go_to_work();
   transfer judge(int result, const char* doing);
   std::string failure_text() const;
   void read_certificate();
