@@ -37,7 +37,7 @@ session::session(caf::actor_config& cfg, broker_context& context, session_birth 
   username_ = std::move(birth.record.username);
   version_ = birth.record.version;
   expiry_ = birth.record.expiry;
-  will_ = std::move(birth.record.will);
+  if (auto& will = birth.record.will) will_ = std::make_unique<mqtt::will>(std::move(*will));
   disconnected_at_ = birth.record.disconnected_at;
 }
 
@@ -154,7 +154,7 @@ void session::begin(const connect_order_ptr& order) {
   version_ = packet.version;
   username_ = order->username;
   loopback_ = order->loopback;
-  will_ = packet.will;
+  will_ = packet.will ? std::make_unique<mqtt::will>(*packet.will) : nullptr;
   expiry_ = std::min(packet.session_expiry, limits_->max_session_expiry);
   disconnected_at_ = 0;
   clean_goodbye_ = false;
@@ -302,7 +302,7 @@ storage::session_record session::record(std::int64_t disconnected_at) const {
   r.version = version_;
   r.expiry = expiry_;
   r.disconnected_at = disconnected_at;
-  r.will = will_;
+  if (will_) r.will = *will_;
   return r;
 }
 

@@ -193,7 +193,7 @@ class session final : public runtime::lean_actor,
   std::size_t replays_under_way_ = 0;  // retained messages sent to their topic shard
   /// Topics (hashes) of which a newer message came while retained ones were
   /// read, or under way: those are not to come after it.
-  std::unordered_set<std::uint64_t> newer_came_;
+  std::unique_ptr<std::unordered_set<std::uint64_t>> newer_came_;
   troupe::session::fifo<held_batch> held_input_;
   std::shared_ptr<const auth::authorizer> authorizer_;
   std::uint64_t authorizer_version_ = 0;
@@ -201,7 +201,7 @@ class session final : public runtime::lean_actor,
   device_port* device_ = nullptr;
   connect_order_ptr order_;  // of the connection at hand
   std::vector<connect_order_ptr> waiting_;  // while loading or handing over; one at most
-  std::optional<mqtt::will> will_;
+  std::unique_ptr<mqtt::will> will_;  // most have none
   std::string username_;
   std::uint64_t connection_ = 0;
   std::uint64_t sequence_ = 0;

@@ -180,16 +180,18 @@ void session::replay_page(storage::retained_page page) {
 }
 
 bool session::outdated(std::string_view topic) const {
-  return !newer_came_.empty() && newer_came_.contains(topics::seeded_hash(topic));
+  return newer_came_ && newer_came_->contains(topics::seeded_hash(topic));
 }
 
 void session::note_newer(std::string_view topic) {
-  if (replaying_ || replays_under_way_ > 0) newer_came_.insert(topics::seeded_hash(topic));
+  if (!replaying_ && replays_under_way_ == 0) return;
+  if (!newer_came_) newer_came_ = std::make_unique<std::unordered_set<std::uint64_t>>();
+  newer_came_->insert(topics::seeded_hash(topic));
 }
 
 void session::replayed_on(std::size_t count) {
   replays_under_way_ -= std::min(count, replays_under_way_);
-  if (!replaying_ && replays_under_way_ == 0) newer_came_.clear();
+  if (!replaying_ && replays_under_way_ == 0) newer_came_.reset();
 }
 
 void session::offer_retained(const mqtt::message_ptr& message, const held_subscription& terms) {
