@@ -17,10 +17,6 @@ bool parse(std::string_view bytes, Record& record) {
          record.version() >= 1 && record.version() <= record_version;
 }
 
-std::string text(std::string_view from) {
-  return std::string(from);
-}
-
 bool valid_qos(std::uint32_t level) {
   return level <= 2;
 }

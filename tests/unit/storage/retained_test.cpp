@@ -179,6 +179,13 @@ TEST_CASE("expired retained messages are left out and go", "[store][retained]") 
   m.drain();
   CHECK(m.retained("y", 1, 150).size() == 1);
   CHECK(m.store->current().retained == 2);
+
+  // Several that one page has met.
+  for (const auto* topic : {"z/1", "z/22", "z/333"}) put(m, topic, "1", 100);
+  m.drain();
+  CHECK(m.store->current().retained == 5);
+  CHECK(m.retained("z/+", 10, 150).empty());
+  CHECK(m.store->current().retained == 2);
 }
 
 TEST_CASE("a page is bounded by bytes and its work by steps", "[store][retained]") {
