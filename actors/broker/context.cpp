@@ -1,5 +1,6 @@
 #include "actors/broker/context.hpp"
 
+#include "actors/broker/remote/peers.hpp"
 #include "actors/broker/tell.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "cluster/shard_hash.hpp"
@@ -34,6 +35,16 @@ const session_shard_actor& broker_context::session_shard(std::string_view client
 }
 
 void broker_context::change_route(route_change change) {
+  if (remote != nullptr && change.what.who->kept() &&
+      !remote->serves(change.what.who->id().shard())) {
+    // The owner of its shard announces it, as soon as there is one.
+    const auto& of_session = session_shards[number(change.what.who->id().shard())];
+    return tell(of_session, std::move(change));
+  }
+  announce_route(std::move(change));
+}
+
+void broker_context::announce_route(route_change change) {
   if (topics::has_wildcard(change.filter)) return tell(wildcard_index, std::move(change));
   const auto& shard = topic_shard(change.filter);
   tell(shard, std::move(change));

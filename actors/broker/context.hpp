@@ -27,6 +27,7 @@ class loop_coordinator;
 namespace troupe::broker {
 
 class device_port;
+class peers;
 
 /// The latest snapshot of the wildcard index. Written by the index, read by
 /// every topic shard, which looks at the version first and takes the snapshot only when it moved.
@@ -116,6 +117,7 @@ struct broker_context {
   std::vector<session_shard_actor> session_shards;
   wildcard_index_actor wildcard_index;
   std::vector<device_table> devices;  // by run loop
+  peers* remote = nullptr;            // null: not in a cluster
   std::uint64_t run_id = 0;           // of this life of the node; not 0, once it is set
 
   std::atomic<std::uint64_t> sessions{0};
@@ -140,6 +142,8 @@ struct broker_context {
   shard_id shard_of(std::string_view key) const;
   /// The actor that keeps subscriptions to this filter (without "$share").
   void change_route(route_change change);
+  /// The same of a session that this node announces.
+  void announce_route(route_change change);
   /// Tells watchers of $SYS about a client; set by the node, may be empty.
   std::function<void(bool connected, const std::string& client_id, const std::string& username,
                      const std::string& address, std::string_view why)>

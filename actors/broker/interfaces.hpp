@@ -23,29 +23,44 @@ TROUPE_LOCAL_MESSAGE(deferred)
 TROUPE_LOCAL_MESSAGE(kick)
 TROUPE_LOCAL_MESSAGE(wake_session)
 TROUPE_LOCAL_MESSAGE(trim_queue)
+TROUPE_LOCAL_MESSAGE(reread)
 TROUPE_LOCAL_MESSAGE(shut_down)
 TROUPE_LOCAL_MESSAGE(open_session)
 TROUPE_LOCAL_MESSAGE(session_ended)
 TROUPE_LOCAL_MESSAGE(session_resting)
 TROUPE_LOCAL_MESSAGE(reopen)
 TROUPE_LOCAL_MESSAGE(forget)
+TROUPE_LOCAL_MESSAGE(peer_message)
+TROUPE_LOCAL_MESSAGE(peer_changed)
+TROUPE_LOCAL_MESSAGE(owner_now)
+TROUPE_LOCAL_MESSAGE(routes_announced)
+TROUPE_LOCAL_MESSAGE(wildcards_announced)
+TROUPE_LOCAL_MESSAGE(peer_tick)
 #undef TROUPE_LOCAL_MESSAGE
 
 /// The map of the broker: who understands what.
 namespace troupe::broker {
 
+/// Everything that is told of other nodes.
+using cluster_aware_actor = caf::typed_actor<
+    caf::reacts_to<peer_message>, caf::reacts_to<peer_changed>, caf::reacts_to<owner_now>,
+    // From session shards; not to themselves.
+    caf::reacts_to<routes_announced>, caf::reacts_to<peer_tick>>;
+
 /// Owns the order and the commit of the topics of one shard: matches, stores
 /// what durable sessions are owed, then answers the publisher and delivers.
-using topic_shard_actor = caf::typed_actor<
+using topic_shard_actor = cluster_aware_actor::extend<
     // From sessions and the node: messages to commit and deliver, in order.
     caf::reacts_to<publish_request>,
     // From sessions and session shards: a subscription without wildcards.
     caf::reacts_to<route_change>,
     // From the store writer.
-    caf::reacts_to<commit_done>>;
+    caf::reacts_to<commit_done>,
+    // In a cluster, from the wildcard index.
+    caf::reacts_to<wildcards_announced>>;
 
 /// Owns the filters with wildcards of the node; publishes immutable snapshots.
-using wildcard_index_actor = caf::typed_actor<
+using wildcard_index_actor = cluster_aware_actor::extend<
     // From sessions and session shards; answered when every later match sees it.
     caf::reacts_to<route_change>,
     // From the node, at start: runs when all changes before it are in.
@@ -70,10 +85,12 @@ using session_actor = subscriber_actor::extend<
     caf::reacts_to<deferred>,
     // From its shard: end the connection or the session; stop; never come back.
     caf::reacts_to<kick>, caf::reacts_to<wake_session>, caf::reacts_to<trim_queue>,
-    caf::reacts_to<shut_down>, caf::reacts_to<forget>>;
+    caf::reacts_to<reread>, caf::reacts_to<shut_down>, caf::reacts_to<forget>>;
 
 /// The directory of client ids of one shard; supervises its sessions.
-using session_shard_actor = caf::typed_actor<
+using session_shard_actor = cluster_aware_actor::extend<
+    // From sessions kept by another node's shard, and from those who changed routes for it.
+    caf::reacts_to<route_change>, caf::reacts_to<route_changed>,
     // From connections.
     caf::reacts_to<open_session>,
     // From its sessions.

@@ -15,6 +15,7 @@
 #include "actors/broker/credit.hpp"
 #include "actors/broker/fan_out.hpp"
 #include "actors/broker/routing/route.hpp"
+#include "actors/broker/shard_owner.hpp"
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/session/delivery.hpp"
@@ -58,6 +59,9 @@ struct publish_item {
 struct publish_batch {
   session_id from;                // none: the broker itself
   caf::strong_actor_ptr answer_to;  // may be null
+  /// Of a batch from another node: to whom and as what it is answered.
+  cluster::node_id origin = cluster::no_node;
+  std::uint64_t request = 0;
   boost::container::small_vector<publish_item, 1> items;
   std::shared_ptr<const credit> held;
 };
@@ -80,6 +84,7 @@ struct route_change {
 /// The store has written a transaction of a topic shard.
 struct commit_done {
   std::uint64_t number = 0;
+  std::uint32_t part = 0;
   bool ok = true;
   storage::order_no first_order = 0;
 };
@@ -104,8 +109,9 @@ struct publish_outcome {
 struct route_changed {
   std::uint64_t token = 0;
   std::uint32_t entry = 0;
-  /// Messages matched at this version of the routes or a later one saw the change.
-  std::uint64_t version = 0;
+  /// Messages matched at these versions of the routes or later ones saw the
+  /// change; one for each node that matches by them.
+  boost::container::small_vector<storage::routes_version, 1> versions;
 };
 
 /// A CONNECT that was accepted by authentication, on its way to its session.
@@ -173,6 +179,8 @@ struct kick {
   mqtt::reason_code reason = mqtt::reason_code::administrative_action;
   bool end_session = false;
   bool send_will = true;
+  /// The session is wanted on another node: rest as soon as that is possible.
+  bool yield = false;
 };
 /// A woken session has something to do without a client: a will, an expiry.
 struct wake_session {};
@@ -181,6 +189,9 @@ struct wake_session {};
 struct trim_queue {
   subscriber_ptr whose;
 };
+/// To a durable session: the owner of its shard has changed, so that messages may
+/// stand in the store that it was not told of.
+struct reread {};
 /// The node stops: say goodbye, record what is under way.
 struct shut_down {};
 
@@ -208,5 +219,31 @@ struct reopen {
 };
 /// To a session: the shard no longer knows it; nothing will come any more.
 struct forget {};
+
+// --- in a cluster, to shards and the wildcard index -----------------------------
+
+/// A frame of another node, without its head.
+struct peer_message {
+  cluster::node_id from{};
+  std::uint8_t kind = 0;  // frame_kind
+  std::string bytes;
+};
+/// A pairing with another node began or is over.
+struct peer_changed {
+  cluster::node_id node{};
+  bool up = false;
+};
+struct owner_now {
+  shard_id shard{};
+  shard_owner owner;
+};
+/// From a session shard, behind its changes: all its filters have been told.
+struct routes_announced {
+  shard_id shard{};
+  std::uint64_t epoch = 0;
+};
+/// From the wildcard index: it has more of what a topic shard waits for.
+struct wildcards_announced {};
+struct peer_tick {};
 
 }  // namespace troupe::broker

@@ -67,8 +67,8 @@ void session::receive(caf::mailbox_element& m) {
   } else if (auto* alike = runtime::mutable_payload<deliver_alike>(m)) {
     on_deliver(*alike);
   } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
-    if (phase_ == phase::ending && outcome->outcomes.front().first == hand_over_token)
-      handed_on(outcome->outcomes.size());
+    if (phase_ == phase::ending && (outcome->outcomes.front().first & hand_over_token) != 0)
+      handed_on(outcome->outcomes);
     else
       on_outcomes(outcome->outcomes);
   } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
@@ -88,6 +88,8 @@ void session::receive(caf::mailbox_element& m) {
   } else if (runtime::mutable_payload<trim_queue>(m) != nullptr) {
     if (phase_ == phase::loading) load();
     trim();
+  } else if (runtime::mutable_payload<reread>(m) != nullptr) {
+    if (phase_ == phase::active) outbound_.reread(*this);
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
     on_shut_down();
   } else if (runtime::mutable_payload<forget>(m) != nullptr) {
@@ -97,12 +99,13 @@ void session::receive(caf::mailbox_element& m) {
   if (!held_input_.empty() && changes_.empty()) continue_input();
   if (!replays_.empty()) continue_replay();
   flush();
+  if (yielding_) yield_when_idle();
 }
 
 // --- connections ---------------------------------------------------------------
 
 void session::on_attach(const connect_order_ptr& order) {
-  if (phase_ == phase::resting || (phase_ == phase::ending && end_told_)) {
+  if (phase_ == phase::resting || yielding_ || (phase_ == phase::ending && end_told_)) {
     tell(shard_, reopen{order});
     return;
   }
@@ -161,8 +164,10 @@ void session::begin(const connect_order_ptr& order) {
   input_over_ = false;
   connected_ = true;
   who_->durable(expiry_ != 0);
+  yielding_ = false;
   who_->actor(strong(*this));
   who_->online(device_ != nullptr);
+  announce_presence();
   context_.count(fresh_ ? counter::sessions_created : counter::sessions_resumed);
   context_.count(counter::clients_connected);
   const auto online = context_.connected.fetch_add(1) + 1;
@@ -248,6 +253,7 @@ void session::go_offline() {
   changes_.clear();
   held_input_.clear();
   who_->online(false);
+  announce_presence();
   inbound_.disconnected();
   outbound_.disconnected();
   context_.connected.fetch_sub(1);

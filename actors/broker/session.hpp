@@ -66,7 +66,8 @@ class session final : public runtime::lean_actor,
     std::string filter;
     held_subscription terms;
     std::uint32_t entry = 0;           // of its SUBSCRIBE
-    std::uint64_t route_version = 0;   // what was matched by it or later came as a live message
+    /// What was matched by one of them or a later one came as a live message.
+    boost::container::small_vector<storage::routes_version, 1> seen_by;
     std::string cursor;
   };
   /// A SUBSCRIBE or UNSUBSCRIBE that waits for routes and store.
@@ -83,9 +84,10 @@ class session final : public runtime::lean_actor,
   };
   /// What is to be done when the transaction at hand is committed.
   struct after_commit {
-    enum class kind : std::uint8_t { outgoing, received, change, connack } what;
+    enum class kind : std::uint8_t { outgoing, received, change, connack, taken } what;
     std::uint64_t number = 0;  // packet id, token or connection
     bool released = false;
+    mqtt::reason_code reason = mqtt::reason_code::success;  // taken
   };
 
   // session.cpp: life
@@ -108,9 +110,10 @@ class session final : public runtime::lean_actor,
   void end();
   void hand_over();
   void handed_page(storage::owed_page& page);
-  void handed_on(std::size_t count);
+  void handed_on(const publish_outcomes& outcomes);
   void finish_end();
   void rest();
+  void yield_when_idle();
   void publish_will();
   void plan_offline_timer();
   void offline_timer_fired();
@@ -149,6 +152,7 @@ class session final : public runtime::lean_actor,
   void replayed_on(std::size_t count);
   void offer_retained(const mqtt::message_ptr& message, const held_subscription& terms);
   void drop_routes();
+  void announce_presence();
 
   // session_effects.cpp: troupe::session::session_effects
   void send(const troupe::session::publish_out& publish) override;
@@ -168,6 +172,7 @@ class session final : public runtime::lean_actor,
   void flush();
   void committed(const std::vector<after_commit>& finished, bool ok);
   publish_item& item_for(const mqtt::message& message);
+  publish_item& second_choice_for(const troupe::session::delivery& message);
   storage::transaction& writes();
 
   void device_lost() noexcept override { device_ = nullptr; }
@@ -178,6 +183,7 @@ class session final : public runtime::lean_actor,
   void later(std::function<void()> run);
   std::int64_t now() const;
   bool durable() const noexcept { return who_->durable(); }
+  bool kept_elsewhere() const;
   auth::identity identity() const { return {client_id_, username_, loopback_}; }
 
   broker_context& context_;
@@ -220,6 +226,7 @@ class session final : public runtime::lean_actor,
   bool trimming_ = false;
   bool end_when_loaded_ = false;
   bool end_told_ = false;  // to the shard
+  bool yielding_ = false;  // another node wants it
   bool clean_goodbye_ = false;
   std::uint32_t commits_under_way_ = 0;
 
@@ -231,6 +238,15 @@ class session final : public runtime::lean_actor,
   std::uint64_t trimmed_through_ = 0;
   std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
   std::size_t handing_over_ = 0;
+  struct handed {
+    troupe::session::stored_place place;
+    std::size_t bytes = 0;
+  };
+  std::vector<handed> handed_;  // by the number in their token
+  /// QoS 2 of the client: packet ids to be recorded when the message is taken. In a cluster.
+  std::map<std::uint64_t, mqtt::packet_id> receiving_;  // by token
+  std::uint64_t settled_count_ = 0;  // not yet told to the owner of the shard
+  std::uint64_t settled_bytes_ = 0;
 
   std::unique_ptr<retries> retries_;
 

@@ -118,10 +118,20 @@ void session::on_disconnect(const mqtt::disconnect_packet& packet) {
 
 void session::on_outcomes(const publish_outcomes& outcomes) {
   for (const auto& [token, reason] : outcomes) {
-    if (token == replay_token)
+    if (token == replay_token) {
       replayed_on(1);
-    else
+    } else if (auto it = receiving_.find(token); it != receiving_.end()) {
+      const auto id = it->second;
+      receiving_.erase(it);
+      if (mqtt::is_error(reason)) {
+        inbound_.completed(token, reason, *this);
+        continue;
+      }
+      writes().put_received(who_->id(), id);
+      after_.push_back({after_commit::kind::taken, token, false, reason});
+    } else {
       inbound_.completed(token, reason, *this);
+    }
   }
 }
 

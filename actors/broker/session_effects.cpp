@@ -1,5 +1,6 @@
 // What the rules of the session ask for: the connection, the shards, the store.
 
+#include "actors/broker/remote/peers.hpp"
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
 #include "actors/observe/log.hpp"
@@ -54,15 +55,22 @@ publish_item& session::item_for(const mqtt::message& message) {
 void session::route(troupe::session::routed_publish publish) {
   auto& item = item_for(*publish.body);
   item.token = publish.token;
-  item.received = publish.received;
+  // In a cluster the packet id is for the shard of this session, not for that of the topic.
+  if (context_.remote == nullptr)
+    item.received = publish.received;
+  else if (publish.received != 0)
+    receiving_.emplace(publish.token, publish.received);
 }
 
-void session::redispatch(const troupe::session::delivery& message) {
+void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }
+
+publish_item& session::second_choice_for(const troupe::session::delivery& message) {
   auto& item = item_for(*message.body);
   item.declined = std::make_unique<second_choice>();
   item.declined->share = message.share;
   item.declined->declined_by = who_;
   item.declined->stored = message.stored;
+  return item;
 }
 
 void session::dropped(const mqtt::message& message, troupe::session::drop_reason why) {
@@ -114,6 +122,10 @@ void session::erase_outgoing(mqtt::packet_id id) {
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
   writes().settle(who_->id(), place);
   who_->settle(bytes);
+  if (kept_elsewhere()) {
+    ++settled_count_;
+    settled_bytes_ += bytes;
+  }
   if (trimming_) settled_meanwhile_.push_back(place.order);
 }
 
@@ -154,6 +166,15 @@ void session::flush() {
   for (auto& [shard, batch] : batches_)
     tell_now(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
   batches_.clear();
+  if (settled_count_ != 0) {
+    peer::Settled settled;
+    settled.set_session(who_->id().value);
+    settled.set_count(std::exchange(settled_count_, 0));
+    settled.set_bytes(std::exchange(settled_bytes_, 0));
+    const auto shard = who_->id().shard();
+    context_.remote->send(context_.remote->owner(shard).node, frame_kind::settled, number(shard),
+                          settled);
+  }
   if (!writes_) return;
   auto writes = std::move(*writes_);
   writes_.reset();
@@ -193,11 +214,18 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
       case after_commit::kind::change:
         change_settled(x.number);
         break;
+      case after_commit::kind::taken:
+        inbound_.completed(x.number, x.reason, *this);
+        break;
       case after_commit::kind::connack:
         if (connected_ && x.number == connection_) send_connack();
         break;
     }
   }
+}
+
+bool session::kept_elsewhere() const {
+  return context_.remote != nullptr && who_->kept() && !context_.remote->owns(who_->id().shard());
 }
 
 void session::try_again_later(std::function<void()> work) {

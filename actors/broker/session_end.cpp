@@ -29,6 +29,7 @@ void session::on_kick(const kick& order) {
   }
   const bool was_connected = connected_;
   disconnect(order.reason, mqtt::to_string(order.reason));
+  if (order.yield) yielding_ = true;
   if (was_connected) {
     if (context_.client_event)
       context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
@@ -95,8 +96,8 @@ void session::handed_page(storage::owed_page& page) {
     d.body = m.body;
     d.share = std::make_shared<const std::string>(std::move(m.entry.share));
     d.stored = m.place;
-    redispatch(d);
-    batches_.back().second->items.back().token = hand_over_token;
+    second_choice_for(d).token = hand_over_token | handed_.size();
+    handed_.push_back({m.place, m.body->footprint()});
     ++handing_over_;
   }
   if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
@@ -104,9 +105,21 @@ void session::handed_page(storage::owed_page& page) {
   hand_over();
 }
 
-void session::handed_on(std::size_t count) {
-  handing_over_ -= std::min(handing_over_, count);
-  if (handing_over_ == 0) hand_over();
+void session::handed_on(const publish_outcomes& outcomes) {
+  for (const auto& [token, reason] : outcomes) {
+    const auto place = static_cast<std::size_t>(token & ~hand_over_token);
+    if (place >= handed_.size()) continue;
+    handing_over_ -= std::min<std::size_t>(handing_over_, 1);
+    // On one node the topic shard settled it, with the message.
+    if (context_.remote == nullptr) continue;
+    if (mqtt::is_error(reason))
+      handed_through_ = std::min(handed_through_, handed_[place].place.order - 1);
+    else
+      settle(handed_[place].place, handed_[place].bytes);
+  }
+  if (handing_over_ != 0) return;
+  handed_.clear();
+  hand_over();
 }
 
 void session::finish_end() {
@@ -132,6 +145,16 @@ void session::rest() {
   who_->actor(nullptr);
   context_.count(counter::sessions_passivated);
   tell(shard_, std::move(message));
+}
+
+/// Another node waits for it: the sooner it rests the better, but nothing that
+/// is under way may be left behind.
+void session::yield_when_idle() {
+  if (phase_ != phase::active || connected_) return;
+  if (commits_under_way_ != 0 || inbound_.pending() != 0 || !outbound_.settled()) return;
+  yielding_ = false;
+  rest();
+  flush();
 }
 
 std::int64_t session::expires_at() const {

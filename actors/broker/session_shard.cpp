@@ -28,6 +28,8 @@ session_shard::session_shard(caf::actor_config& cfg, broker_context& context, sh
 void session_shard::receive(caf::mailbox_element& m) {
   if (auto* request = runtime::mutable_payload<open_session>(m)) {
     open(request->order);
+  } else if (context_.remote != nullptr && receive_remote(m)) {
+    return;
   } else if (auto* over = runtime::mutable_payload<session_ended>(m)) {
     ended(*over);
   } else if (auto* sleepy = runtime::mutable_payload<session_resting>(m)) {
@@ -86,6 +88,11 @@ void session_shard::on_exit(const caf::error& reason) {
 
 void session_shard::open(const connect_order_ptr& order) {
   order->sequence = next_sequence_++;
+  if (context_.remote != nullptr) return open_in_cluster(order);
+  open_here(order);
+}
+
+void session_shard::open_here(const connect_order_ptr& order) {
   const auto& packet = order->packet;
   auto it = sessions_.find(packet.client_id);
   if (it != sessions_.end() && packet.clean_start) {
@@ -101,6 +108,7 @@ void session_shard::open(const connect_order_ptr& order) {
     birth.who = it->second.who;
     birth.client_id = packet.client_id;
     context_.sessions.fetch_add(1);
+    if (context_.remote != nullptr) context_.remote->sessions().put(it->second.who);
     start(it->second, std::move(birth), order->loop);
   } else if (!it->second.awake) {
     wake_up(it->second, order->loop);
@@ -129,6 +137,7 @@ void session_shard::wake_up(entry& e, unsigned loop) {
 }
 
 void session_shard::discard(entry& e) {
+  if (e.at != cluster::no_node) return discard_elsewhere(e);
   // What it was owed goes to other members of its groups first.
   if (!e.awake && in_shared_group(e)) wake_up(e, loop().index());
   if (e.awake) {
@@ -143,6 +152,7 @@ void session_shard::discard(entry& e) {
 void session_shard::trim(const subscriber_ptr& whose) {
   auto it = sessions_.find(whose->client_id());
   if (it == sessions_.end() || it->second.who != whose) return;
+  if (it->second.at != cluster::no_node) return trim_elsewhere(it->second);
   if (!it->second.awake) wake_up(it->second, loop().index());
   tell(it->second.awake, trim_queue{whose});
 }
@@ -156,6 +166,7 @@ bool session_shard::in_shared_group(const entry& e) {
 
 void session_shard::erase_sleeping(entry& e) {
   e.who->end();
+  if (context_.remote != nullptr) context_.remote->sessions().erase(e.who);
   for (const auto& s : e.subscriptions) {
     route_change change;
     change.add = false;
@@ -176,9 +187,13 @@ void session_shard::erase_sleeping(entry& e) {
 
 void session_shard::ended(const session_ended& message) {
   auto it = sessions_.find(message.client_id);
-  if (it != sessions_.end() && it->second.who->id() == message.id) sessions_.erase(it);
+  if (it != sessions_.end() && it->second.who->id() == message.id) {
+    if (context_.remote != nullptr) context_.remote->sessions().erase(it->second.who);
+    sessions_.erase(it);
+  }
   context_.sessions.fetch_sub(1);
   tell(message.actor, forget{});
+  if (context_.remote != nullptr) ended_in_cluster(message);
 }
 
 void session_shard::resting(session_resting& message) {
@@ -187,7 +202,10 @@ void session_shard::resting(session_resting& message) {
     it->second.awake = nullptr;
     it->second.record = std::move(message.record);
     it->second.subscriptions = std::move(message.subscriptions);
-    plan_expiry(it->second);
+    if (context_.remote != nullptr)
+      rested_in_cluster(it->first);
+    else
+      plan_expiry(it->second);
   }
   tell(message.actor, forget{});
 }

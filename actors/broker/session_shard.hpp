@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <queue>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "actors/broker/context.hpp"
+#include "actors/broker/remote/peers.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
 
@@ -23,6 +26,11 @@ struct session_birth;
 /// A session that ended or rests sends back what was addressed to it before it
 /// was forgotten (reopen), so that no CONNECT is ever lost between two states.
 /// Lives as long as the node, on one run loop.
+///
+/// In a cluster the directory is on the node that owns the shard; a session is awake on
+/// the node of its connection, whoever owns it. Elsewhere this actor is the
+/// way to the owner, and keeps the sessions that are awake here; so no device
+/// is dropped when the owner changes. See session_shard_remote.cpp.
 class session_shard final : public runtime::lean_actor, private runtime::timer_entry {
  public:
   session_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
@@ -54,6 +62,31 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     caf::strong_actor_ptr awake;  // null: asleep
     storage::session_record record;  // asleep
     std::vector<storage::subscription_record> subscriptions;  // asleep
+    /// As the owner: the node where it is awake, if not here.
+    cluster::node_id at = cluster::no_node;
+    std::optional<mqtt::will> will;   // of a session that is not kept, awake elsewhere
+    std::string username;             // of that
+    std::vector<std::string> shared;  // its filters with a group, awake elsewhere
+    bool unclaimed = false;  // it was connected when the owner was lost: to be told by its node
+  };
+  /// A CONNECT, of a connection here or of another node.
+  struct opening {
+    connect_order_ptr order;  // null: of another node
+    cluster::node_id from = cluster::no_node;
+    std::uint64_t request = 0;
+    std::string client_id;
+    std::string username;
+    std::optional<mqtt::will> will;
+    bool clean_start = false;
+    bool durable = false;
+    unsigned age = 0;  // ticks
+    bool sent = false;
+  };
+  struct waiting_route {
+    route_change change;
+    cluster::node_id from = cluster::no_node;  // as the owner: who asked
+    std::uint64_t request = 0;                 // and as what
+    bool sent = false;
   };
   struct expiry {
     std::int64_t at;
@@ -64,6 +97,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   using directory = std::unordered_map<std::string, entry>;
 
   void open(const connect_order_ptr& order);
+  void open_here(const connect_order_ptr& order);
   void start(entry& e, session_birth birth, unsigned loop);
   void wake_up(entry& e, unsigned loop);
   void discard(entry& e);
@@ -77,6 +111,47 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void expire();
   void on_timer() override;
   void arm();
+  // session_shard_remote.cpp: in a cluster
+  bool receive_remote(caf::mailbox_element& m);
+  void open_in_cluster(const connect_order_ptr& order);
+  void discard_elsewhere(entry& e);
+  void trim_elsewhere(const entry& e);
+  void ended_in_cluster(const session_ended& message);
+  void rested_in_cluster(const std::string& client_id);
+  bool is_owner() const noexcept { return owner_.node == context_.remote->self(); }
+  void send(std::uint64_t request, opening& wanted);
+  void serve(opening wanted);
+  void grant(entry& e, const opening& wanted);
+  void refuse(const opening& wanted, mqtt::reason_code reason);
+  void waiting_served(const std::string& client_id);
+  void granted(const peer::SessionGrant& frame);
+  void on(const owner_now& change);
+  void on(const peer_changed& change);
+  void on(const peer_message& frame);
+  void on_here(cluster::node_id from, const peer::SessionsHere& frame);
+  void on_ended(cluster::node_id from, const peer::SessionEnded& frame);
+  void on_rested(cluster::node_id from, const peer::SessionRested& frame);
+  void on_yield(const peer::SessionYield& frame);
+  void on_forward(const peer::Forward& frame);
+  void on_route(cluster::node_id from, const peer::RouteChange& frame);
+  void route_for_owner(route_change change);
+  void send_route(std::uint64_t request, waiting_route& w);
+  void route_done(const route_changed& done);
+  void take_over();
+  void read_directory(std::string cursor, std::uint64_t epoch);
+  void adopt(storage::session_record record,
+             std::vector<storage::subscription_record> subscriptions);
+  void loaded();
+  void step_down();
+  void tell_owner_of_sessions();
+  void node_lost(entry& e);
+  void end_of_lost(const subscriber_ptr& who);
+  void mark_lost(entry& e);
+  void yield(const entry& e, mqtt::reason_code reason, bool end);
+  void publish_will(const entry& e);
+  void announce(const entry& e, const storage::subscription_record& s, bool add);
+  void tick();
+
   /// After a start: counts what sleeping sessions are owed, one after the other.
   void count_next();
 
@@ -89,6 +164,17 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::uint64_t next_count_;
   std::uint64_t next_sequence_ = 1;
   shard_id shard_;
+
+  // In a cluster:
+  shard_owner owner_;
+  bool loading_ = false;     // the owner reads the directory
+  unsigned ticks_as_owner_ = 0;
+  std::map<std::uint64_t, opening> openings_;    // asked of the owner, or before it can serve
+  std::map<std::string, opening> waiting_;       // as the owner: until another node lets go
+  std::map<session_id, entry> leaving_;          // as the owner: replaced, to end on their nodes
+  std::map<std::uint64_t, waiting_route> route_changes_;
+  std::vector<std::pair<cluster::node_id, peer::SessionsHere>> claims_;  // while loading
+  std::uint64_t next_request_ = 1;
 };
 
 }  // namespace troupe::broker

@@ -1,5 +1,7 @@
 // SUBSCRIBE, UNSUBSCRIBE and the retained messages that follow.
 
+#include <algorithm>
+
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
 #include "protocol/session/subscription_rules.hpp"
@@ -71,7 +73,7 @@ mqtt::reason_code session::subscribe_one(const mqtt::subscribe_entry& entry, std
   // [MQTT-4.8.2, 3.3.1-9 to 11]: shared subscriptions get no retained messages.
   if (!shared && (handling == mqtt::retain_handling::send ||
                   (handling == mqtt::retain_handling::send_if_new && is_new)))
-    change.replays.push_back({entry.filter, terms, number, 0, {}});
+    change.replays.push_back({entry.filter, terms, number, {}, {}});
   return granted;
 }
 
@@ -129,7 +131,7 @@ void session::change_route(bool add, const std::string& filter, const held_subsc
 void session::on_route_changed(const route_changed& changed) {
   if (auto it = changes_.find(changed.token); it != changes_.end()) {
     for (auto& r : it->second.replays)
-      if (r.entry == changed.entry) r.route_version = changed.version;
+      if (r.entry == changed.entry) r.seen_by = changed.versions;
   }
   change_settled(changed.token);
 }
@@ -167,7 +169,9 @@ void session::replay_page(storage::retained_page page) {
   for (const auto& message : page.messages) {
     const auto& matched = message.matched;
     const bool came_live =
-        matched.run == context_.run_id && matched.number >= front.route_version;
+        std::any_of(front.seen_by.begin(), front.seen_by.end(), [&](const auto& v) {
+          return matched.run == v.run && matched.number >= v.number;
+        });
     const auto topic = message.body->topic();
     if (!came_live && !outdated(topic) && topics::matches(front.filter, topic))
       offer_retained(message.body, front.terms);
@@ -215,6 +219,13 @@ void session::offer_retained(const mqtt::message_ptr& message, const held_subscr
   d.retain = true;  // [MQTT-3.3.1-8]
   d.subscription_ids = std::move(ids);
   outbound_.offer(std::move(d), now(), *this, true);
+}
+
+/// Shared subscriptions prefer members with a client, on every node.
+void session::announce_presence() {
+  if (context_.remote == nullptr) return;
+  for (const auto& [filter, terms] : subscriptions_)
+    if (topics::is_shared_prefix(filter)) change_route(true, filter, terms, 0, 0);
 }
 
 void session::drop_routes() {

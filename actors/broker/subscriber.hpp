@@ -10,6 +10,7 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <caf/actor_control_block.hpp>
 
+#include "cluster/node_id.hpp"
 #include "protocol/mqtt/session_id.hpp"
 
 namespace troupe::broker {
@@ -22,13 +23,50 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
  public:
   /// `restored`: earlier lives of the node may have left entries, see found().
   subscriber(session_id id, bool durable, bool restored = false, std::string client_id = {})
-      : id_(id), client_id_(std::move(client_id)), durable_(durable), counted_(!restored) {}
+      : id_(id),
+        client_id_(std::move(client_id)),
+        kept_(durable),
+        durable_(durable),
+        counted_(!restored) {}
+
+  /// Of a session that another node announces, in its announcement of that number.
+  static boost::intrusive_ptr<subscriber> announced(session_id id, bool kept, cluster::node_id by,
+                                                    std::uint64_t announcement = 0) {
+    boost::intrusive_ptr<subscriber> made(new subscriber(id, kept));
+    made->announcer_.store(number(by), std::memory_order_relaxed);
+    made->announcement_ = announcement;
+    return made;
+  }
 
   session_id id() const noexcept { return id_; }
   const std::string& client_id() const noexcept { return client_id_; }
   /// Its session outlives its connection, so what it is owed is stored.
   bool durable() const noexcept { return durable_.load(std::memory_order_relaxed); }
   void durable(bool value) noexcept { durable_.store(value, std::memory_order_relaxed); }
+
+  /// Its shard's owner keeps it: it was durable when it began. Others live and
+  /// end with the node of their connection.
+  bool kept() const noexcept { return kept_; }
+
+  /// The node that announces its routes, none: this one. Messages for a session that is kept go to
+  /// the owner of its shard, those for others to this node.
+  cluster::node_id announcer() const noexcept {
+    return cluster::node_id{announcer_.load(std::memory_order_relaxed)};
+  }
+  std::uint64_t announcement() const noexcept { return announcement_; }
+  bool remote() const noexcept { return announcer_.load(std::memory_order_relaxed) != 0; }
+  /// Its shard has another owner now.
+  void moved_to(cluster::node_id announcer) noexcept {
+    announcer_.store(number(announcer), std::memory_order_relaxed);
+  }
+
+  /// Where its actor is awake, if not here: as the owner of its shard knows it.
+  cluster::node_id awake_at() const noexcept {
+    return cluster::node_id{awake_at_.load(std::memory_order_acquire)};
+  }
+  void awake_at(cluster::node_id node) noexcept {
+    awake_at_.store(number(node), std::memory_order_release);
+  }
 
   /// A client is connected: preferred by shared subscriptions.
   bool online() const noexcept { return online_.load(std::memory_order_relaxed); }
@@ -47,8 +85,8 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     owed_.fetch_add(count, std::memory_order_relaxed);
     owed_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
-  void settle(std::uint64_t bytes) noexcept {
-    owed_.fetch_sub(1, std::memory_order_relaxed);
+  void settle(std::uint64_t bytes, std::uint64_t count = 1) noexcept {
+    owed_.fetch_sub(count, std::memory_order_relaxed);
     owed_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   }
   /// What the store found of earlier lives of the node: added to what this one
@@ -85,6 +123,10 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
  private:
   const session_id id_;
   const std::string client_id_;
+  const bool kept_;
+  std::uint64_t announcement_ = 0;  // set before it is shared
+  std::atomic<std::uint64_t> announcer_{0};
+  std::atomic<std::uint64_t> awake_at_{0};
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
   std::atomic<bool> ended_{false};

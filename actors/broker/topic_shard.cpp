@@ -16,7 +16,7 @@ constexpr std::size_t kept_parcels = 64;
 
 /// Nothing is owed to it and nothing but the message itself is for it.
 bool on_plain_terms(const receiver& r) {
-  return !r.who->ended() && !r.who->durable() && !r.retain && !r.share &&
+  return !r.who->ended() && !r.who->durable() && !r.who->remote() && !r.retain && !r.share &&
          r.subscription_ids.empty();
 }
 
@@ -28,78 +28,143 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
       context_(context),
       matcher_(context),
       next_offset_(next_offset),
-      shard_(shard) {}
+      shard_(shard) {
+  if (context_.remote == nullptr) return;
+  role_ = std::make_unique<topic_role>(
+      context_, shard_, matcher_,
+      topic_role::host{
+          [this](const std::shared_ptr<publish_batch>& batch) { publish(batch); },
+          [this](cluster::node_id from, const peer::Deliver& frame) { deliver_from(from, frame); },
+          [this](const delivery_outbox::progress& what) { answered(what); }});
+}
 
 void topic_shard::receive(caf::mailbox_element& m) {
   if (auto* request = runtime::mutable_payload<publish_request>(m)) {
-    publish(std::move(request->batch));
+    if (role_)
+      role_->publish(std::move(request->batch));
+    else
+      publish(std::move(request->batch));
   } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
     committed(*done);
   } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
     matcher_.apply(*change);
     const auto version = context_.wildcards.exact_changed();
+    if (role_) return role_->route_applied(*change, version);
     if (change->token != 0)
-      tell(change->answer_to, route_changed{change->token, change->entry, version});
+      tell(change->answer_to,
+           route_changed{change->token, change->entry, {{context_.run_id, version}}});
+  } else if (!role_) {
+    return;
+  } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
+    role_->on(*frame);
+  } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
+    role_->on(*node);
+  } else if (auto* owner = runtime::mutable_payload<owner_now>(m)) {
+    role_->on(*owner);
+  } else if (auto* told = runtime::mutable_payload<routes_announced>(m)) {
+    role_->on(*told);
+  } else if (runtime::mutable_payload<wildcards_announced>(m) != nullptr) {
+    role_->wildcards_came();
+  } else if (runtime::mutable_payload<peer_tick>(m) != nullptr) {
+    role_->tick();
   }
 }
 
 void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   auto& batch = *keep;
-  storage::transaction writes;
   commitment pending;
   auto now = std::move(now_);
   const bool several = batch.items.size() > 1;
   last_match_.checked = false;
-  publish_outcome outcome;
+  publish_outcomes outcomes;
   for (auto& item : batch.items) {
-    const auto before = writes.size();
-    publish_one(item, several, batch.from, writes, pending, now);
+    const bool waits = publish_one(item, several, batch.from, pending, now);
     if (item.token == 0) continue;
     const auto reason = to_->empty() ? mqtt::reason_code::no_matching_subscribers
                                      : mqtt::reason_code::success;
     // What nothing was written for is answered now, the rest when it is safe.
-    auto& answers = writes.size() == before ? outcome.outcomes : pending.outcomes;
-    answers.emplace_back(item.token, reason);
+    (waits ? pending.outcomes : outcomes).emplace_back(item.token, reason);
   }
   // Before anyone hears of it: who then reads the store finds what was retained.
-  if (!writes.empty()) commit(std::move(writes), std::move(pending), keep);
+  std::uint32_t answers = 0;
+  if (role_) answers = role_->outbox().flush(next_commitment_, keep->held);
+  if (!pending.parts.empty() || answers != 0) {
+    pending.batch = keep;
+    commit(std::move(pending), answers);
+  }
   hand_out(now);
   now.clear();
   if (now.capacity() <= kept_parcels) now_ = std::move(now);
-  if (!outcome.outcomes.empty()) tell(batch.answer_to, std::move(outcome));
+  if (!outcomes.empty()) topic_role::answer(context_, shard_, batch, std::move(outcomes));
+  if (role_) role_->outbox().serve_here();
 }
 
-void topic_shard::commit(storage::transaction writes, commitment pending,
-                         std::shared_ptr<publish_batch> batch) {
-  pending.batch = std::move(batch);
-  pending.orders = writes.orders();
+topic_shard::part& topic_shard::part_of(commitment& pending, shard_id shard) const {
+  for (auto& each : pending.parts)
+    if (!role_ || each.shard == shard) return each;
+  auto& made = pending.parts.emplace_back();
+  made.shard = shard;
+  return made;
+}
+
+std::uint64_t topic_shard::commit(commitment pending, std::uint32_t answers) {
   const auto number = next_commitment_++;
-  commitments_.emplace(number, std::move(pending));
-  context_.store.commit(std::move(writes),
-                        [self = strong(*this), number](const storage::commit_result& result) {
-                          tell(self, commit_done{number, result.ok, result.first_order});
-                        });
+  auto& kept = commitments_.emplace(number, std::move(pending)).first->second;
+  kept.open = answers + static_cast<std::uint32_t>(kept.parts.size());
+  for (std::uint32_t i = 0; i < kept.parts.size(); ++i) {
+    auto& part = kept.parts[i];
+    part.orders = part.writes.orders();
+    context_.store.commit(std::move(part.writes),
+                          [self = strong(*this), number, i](const storage::commit_result& result) {
+                            tell(self, commit_done{number, i, result.ok, result.first_order});
+                          });
+  }
+  return number;
 }
 
-void topic_shard::publish_one(publish_item& item, bool several, session_id from,
-                              storage::transaction& writes, commitment& pending,
-                              std::vector<parcel>& now) {
+bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
+                              commitment& pending, std::vector<parcel>& now) {
   const auto& message = *item.body;
-  if (item.received != 0) writes.put_received(from, item.received);
-  if (item.declined && item.declined->stored) {
-    writes.settle(item.declined->declined_by->id(), item.declined->stored);
+  bool waits = false;
+  // In a cluster these concern other shards, and their session sees to them.
+  if (!role_ && item.received != 0) {
+    part_of(pending, shard_).writes.put_received(from, item.received);
+    waits = true;
+  }
+  if (!role_ && item.declined && item.declined->stored) {
+    part_of(pending, shard_)
+        .writes.settle(item.declined->declined_by->id(), item.declined->stored);
+    waits = true;
   }
   find_receivers(item, several);
-  if (message.retain() && !item.directed && !item.declined) keep_retained(message, writes);
+  if (message.retain() && !item.directed && !item.declined && (!role_ || role_->is_owner())) {
+    keep_retained(message, part_of(pending, shard_).writes);
+    waits = true;
+  }
   if (to_->empty()) {
     // What the node tells of itself is no loss.
     if (from != session_id{}) context_.count(counter::messages_dropped_no_subscribers);
-    return;
+    return waits;
   }
-  if (to_ == last_match_.alike.get()) return fan(item, now);
-  const auto kept = owe(item, writes, pending);
-  if (kept == to_->size()) return;
+  if (to_ == last_match_.alike.get()) {
+    fan(item, now);
+    return waits;
+  }
+  return hand_to(item, pending, now) || waits;
+}
+
+/// To those found: owed, or at once.
+bool topic_shard::hand_to(const publish_item& item, commitment& pending,
+                          std::vector<parcel>& now) {
+  const auto kept = owe(item, pending);
+  if (kept == to_->size()) return true;
+  bool waits = kept != 0;
   for (const auto& r : *to_) {
+    if (r.who->remote()) {
+      role_->outbox().add(item, r);
+      waits = waits || (r.who->kept() && r.level != mqtt::qos::at_most_once);
+      continue;
+    }
     if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
     if (!r.who->online()) continue;  // QoS 0 for a session without a client
     troupe::session::delivery d;
@@ -110,6 +175,7 @@ void topic_shard::publish_one(publish_item& item, bool several, session_id from,
     d.share = r.share;
     parcel_for(now, r.who).messages.push_back(std::move(d));
   }
+  return waits;
 }
 
 void topic_shard::fan(const publish_item& item, std::vector<parcel>& now) {
@@ -190,8 +256,7 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
   context_.count(counter::retained_set);
 }
 
-std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& writes,
-                               commitment& pending) {
+std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
   const bool any = std::any_of(to_->begin(), to_->end(), [](const receiver& r) {
     return r.level != mqtt::qos::at_most_once && r.who->durable();
   });
@@ -205,7 +270,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
   }
   const auto& limits = *limits_;
   for (const auto& r : *to_) {
-    if (!r.who->durable() || r.level == mqtt::qos::at_most_once) continue;
+    if (!r.who->durable() || r.level == mqtt::qos::at_most_once || r.who->remote()) continue;
     if (!r.who->has_room(bytes, limits.max_queued_messages, limits.max_queued_bytes)) {
       if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
@@ -216,17 +281,39 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     owed.push_back(&r);
   }
   if (owed.empty()) return 0;
+  if (!role_) {
+    owe_in(item, part_of(pending, shard_), owed);
+    return static_cast<std::uint32_t>(owed.size());
+  }
+  const auto shard_of = [](const receiver* r) { return number(r->who->id().shard()); };
+  std::stable_sort(owed.begin(), owed.end(), [&](const receiver* a, const receiver* b) {
+    return shard_of(a) < shard_of(b);
+  });
+  for (std::size_t from = 0; from < owed.size();) {
+    auto to = from + 1;
+    while (to < owed.size() && shard_of(owed[to]) == shard_of(owed[from])) ++to;
+    owe_in(item, part_of(pending, owed[from]->who->id().shard()),
+           std::span(owed).subspan(from, to - from));
+    from = to;
+  }
+  return static_cast<std::uint32_t>(owed.size());
+}
 
-  const storage::log_position at{shard_, next_offset_++};
+void topic_shard::owe_in(const publish_item& item, part& in,
+                         std::span<const receiver* const> owed) {
+  const auto bytes = item.body->footprint();
+  const storage::log_position at =
+      role_ ? storage::log_position{in.shard, context_.remote->next_offset(in.shard)}
+            : storage::log_position{shard_, next_offset_++};
   const bool sole = owed.size() == 1;
-  if (!sole) writes.append(at, *item.body, static_cast<std::uint32_t>(owed.size()));
+  if (!sole) in.writes.append(at, *item.body, static_cast<std::uint32_t>(owed.size()));
   for (const auto* r : owed) {
     const storage::owed_terms terms{r->level, r->retain, r->subscription_ids,
                                     r->share ? std::string_view(*r->share) : std::string_view{},
                                     static_cast<std::uint32_t>(bytes)};
     troupe::session::delivery d;
-    d.stored = sole ? writes.owe(r->who->id(), terms, *item.body, at)
-                    : writes.owe(r->who->id(), terms, at);
+    d.stored = sole ? in.writes.owe(r->who->id(), terms, *item.body, at)
+                    : in.writes.owe(r->who->id(), terms, at);
     r->who->owe(1, bytes);
     d.body = item.body;
     d.level = r->level;
@@ -234,30 +321,105 @@ std::uint32_t topic_shard::owe(const publish_item& item, storage::transaction& w
     d.subscription_ids = r->subscription_ids;
     d.replayed = item.directed != nullptr;
     d.share = r->share;
-    parcel_for(pending.parcels, r->who).messages.push_back(std::move(d));
+    parcel_for(in.parcels, r->who).messages.push_back(std::move(d));
   }
-  pending.owed += owed.size();
-  return static_cast<std::uint32_t>(owed.size());
+  in.owed += owed.size();
 }
 
 void topic_shard::committed(const commit_done& done) {
-  auto node = commitments_.extract(done.number);
-  if (node.empty()) return;
-  auto& commitment = node.mapped();
+  auto it = commitments_.find(done.number);
+  if (it == commitments_.end() || done.part >= it->second.parts.size()) return;
+  auto& part = it->second.parts[done.part];
   if (done.ok) {
-    for (auto& p : commitment.parcels)
-      for (auto& d : p.messages) commitment.orders.resolve(d.stored, done.first_order);
-    hand_out(commitment.parcels);
+    for (auto& p : part.parcels)
+      for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
+    hand_out(part.parcels);
   } else {
-    context_.count(counter::messages_dropped_store_error, commitment.owed);
-    for (auto& p : commitment.parcels)
+    context_.count(counter::messages_dropped_store_error, part.owed);
+    for (auto& p : part.parcels)
       for (auto& d : p.messages) p.to->settle(d.body->footprint());
-    for (auto& [token, reason] : commitment.outcomes) reason = mqtt::reason_code::quota_exceeded;
+    it->second.failed = true;
   }
   for (auto& who : std::exchange(overfull_, {}))
     tell(context_.session_shard(who->client_id()), trim_queue{who});
-  if (!commitment.outcomes.empty())
-    tell(commitment.batch->answer_to, publish_outcome{std::move(commitment.outcomes)});
+  if (--it->second.open != 0) return;
+  auto finished = commitments_.extract(it);
+  finish(finished.mapped());
+}
+
+void topic_shard::answered(const delivery_outbox::progress& what) {
+  auto it = commitments_.find(what.commitment);
+  if (it == commitments_.end()) return;
+  if (what.failed) it->second.failed = true;
+  it->second.open += static_cast<std::uint32_t>(what.more);
+  if (it->second.open != 0) return;
+  auto finished = commitments_.extract(it);
+  finish(finished.mapped());
+}
+
+void topic_shard::finish(commitment& done) {
+  if (done.deliver_from != cluster::no_node) {
+    peer::DeliverAnswer answer;
+    answer.set_request(done.deliver_request);
+    answer.set_failed(done.failed);
+    for (const auto shard : done.elsewhere) answer.add_elsewhere(shard);
+    if (done.deliver_from == context_.remote->self())
+      role_->outbox().answered(done.deliver_from, answer);
+    else
+      context_.remote->send(done.deliver_from, frame_kind::deliver_answer, number(shard_), answer);
+    return;
+  }
+  if (done.failed)
+    for (auto& [token, reason] : done.outcomes) reason = mqtt::reason_code::quota_exceeded;
+  if (!done.outcomes.empty())
+    topic_role::answer(context_, shard_, *done.batch, std::move(done.outcomes));
+}
+
+// --- for the topic shard of another node --------------------------------------------
+
+void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame) {
+  commitment pending;
+  std::vector<parcel> now;
+  for (const auto& each : frame.items()) {
+    publish_item item;
+    item.body = body_of(each.body());
+    if (!item.body) continue;
+    if (each.replayed()) item.directed = std::make_unique<direction>();
+    resolve(each, pending);
+    if (!to_->empty()) hand_to(item, pending, now);
+  }
+  pending.deliver_from = from;
+  pending.deliver_request = frame.request();
+  if (!pending.parts.empty())
+    commit(std::move(pending), 0);
+  else if (frame.request() != 0)
+    finish(pending);
+  hand_out(now);
+}
+
+/// The receivers that are here.
+void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
+  found_.clear();
+  to_ = &found_;
+  for (const auto& named : item.receivers()) {
+    const session_id id(named.session());
+    if (number(id.shard()) >= context_.remote->shards()) continue;
+    auto who = context_.remote->sessions().find(id);
+    const bool owned = context_.remote->serves(id.shard());
+    if (named.level() != 0 && (who ? who->kept() && (!owned || who->remote()) : !owned)) {
+      // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
+      pending.elsewhere.push_back(number(id.shard()));
+      continue;
+    }
+    if (!who || who->ended() || who->remote()) continue;
+    receiver r;
+    r.who = std::move(who);
+    r.level = static_cast<mqtt::qos>(std::min(named.level(), 2U));
+    r.retain = named.retain();
+    r.subscription_ids.assign(named.subscription_ids().begin(), named.subscription_ids().end());
+    if (!named.share().empty()) r.share = std::make_shared<const std::string>(named.share());
+    found_.push_back(std::move(r));
+  }
 }
 
 topic_shard::parcel& topic_shard::parcel_for(std::vector<parcel>& parcels,
@@ -283,7 +445,21 @@ void topic_shard::hand_out(std::vector<parcel>& parcels) {
     // A session that sleeps finds in the store what was committed for it.
     if (auto actor = p.to->actor())
       tell_now(actor, deliver{std::move(p.messages)});
+    else if (role_ && p.to->awake_at() != cluster::no_node)
+      forward(p);
   }
+}
+
+/// To where its client is connected.
+void topic_shard::forward(const parcel& p) {
+  peer::Forward frame;
+  bool droppable = true;
+  for (const auto& d : p.messages) {
+    put_forward(d, p.to->id(), *frame.add_items());
+    droppable = droppable && d.level == mqtt::qos::at_most_once;
+  }
+  context_.remote->send(p.to->awake_at(), frame_kind::forward, number(p.to->id().shard()), frame,
+                        nullptr, droppable);
 }
 
 }  // namespace troupe::broker

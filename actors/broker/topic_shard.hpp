@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "actors/broker/context.hpp"
+#include "actors/broker/remote/topic_role.hpp"
 #include "actors/broker/routing/matcher.hpp"
 #include "actors/runtime/lean_actor.hpp"
 
@@ -19,6 +22,11 @@ namespace troupe::broker {
 /// Batches are worked on in the order of their arrival and committed in that
 /// order, so every receiver sees the messages of a topic in order. Runs on the
 /// run loop of whoever wakes it. Lives as long as the node.
+///
+/// In a cluster it does so on the node that owns the shard; see topic_role for
+/// the others. What sessions of other nodes get is kept and handed out by the
+/// topic shard of that number there, see deliver(); the publisher is answered when all have kept it.
+/// Then each session shard's messages are a transaction of their own.
 class topic_shard final : public runtime::lean_actor {
  public:
   topic_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
@@ -37,28 +45,47 @@ class topic_shard final : public runtime::lean_actor {
     std::shared_ptr<const std::vector<receiver>> receivers;
     std::shared_ptr<fan_out> alike;
   };
-  /// A batch whose transaction is on its way to the disk.
-  struct commitment {
-    std::shared_ptr<publish_batch> batch;
-    publish_outcomes outcomes;
+  /// A transaction on its way to the disk; in a cluster one for each shard.
+  struct part {
+    shard_id shard{};
+    storage::transaction writes;
     std::vector<parcel> parcels;  // `stored` as owe() answered it, until the commit
     storage::owed_orders orders;
     std::uint64_t owed = 0;
   };
+  /// A batch that waits for its commits, here and on other nodes.
+  struct commitment {
+    std::shared_ptr<publish_batch> batch;  // or, if it came as a deliver frame:
+    cluster::node_id deliver_from = cluster::no_node;
+    std::uint64_t deliver_request = 0;
+    std::vector<std::uint32_t> elsewhere;  // shards of sessions that are not here
+    publish_outcomes outcomes;
+    boost::container::small_vector<part, 1> parts;
+    std::uint32_t open = 0;  // commits and answers to come
+    bool failed = false;
+  };
 
   void publish(const std::shared_ptr<publish_batch>& keep);
-  void commit(storage::transaction writes, commitment pending,
-              std::shared_ptr<publish_batch> batch);
-  void publish_one(publish_item& item, bool several, session_id from,
-                   storage::transaction& writes, commitment& pending, std::vector<parcel>& now);
+  void deliver_from(cluster::node_id from, const peer::Deliver& frame);
+  void resolve(const peer::DeliverItem& item, commitment& pending);
+  std::uint64_t commit(commitment pending, std::uint32_t answers);
+  void finish(commitment& done);
+  part& part_of(commitment& pending, shard_id shard) const;
+  /// Answers whether the outcome waits for something.
+  bool publish_one(publish_item& item, bool several, session_id from, commitment& pending,
+                   std::vector<parcel>& now);
+  bool hand_to(const publish_item& item, commitment& pending, std::vector<parcel>& now);
   void fan(const publish_item& item, std::vector<parcel>& now);
   void find_receivers(publish_item& item, bool several);
   void match(const mqtt::message& message, bool several);
   bool still_holds();
   void keep_retained(const mqtt::message& message, storage::transaction& writes);
-  std::uint32_t owe(const publish_item& item, storage::transaction& writes, commitment& pending);
+  std::uint32_t owe(const publish_item& item, commitment& pending);
+  void owe_in(const publish_item& item, part& in, std::span<const receiver* const> owed);
   void committed(const commit_done& done);
+  void answered(const delivery_outbox::progress& what);
   void hand_out(std::vector<parcel>& parcels);
+  void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);
 
   broker_context& context_;
@@ -89,6 +116,7 @@ class topic_shard final : public runtime::lean_actor {
   /// Queues that went over their limit, to be trimmed when the commit is done.
   std::vector<subscriber_ptr> overfull_;
   shard_id shard_;
+  std::unique_ptr<topic_role> role_;  // null: not in a cluster
 };
 
 }  // namespace troupe::broker

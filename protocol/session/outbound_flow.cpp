@@ -94,6 +94,12 @@ void outbound_flow::request_page(session_effects& fx) {
   fx.want_page(floor_, count, limits_.cached_bytes);
 }
 
+void outbound_flow::reread(session_effects& fx) {
+  if (!durable_) return;
+  enter_stored_mode();
+  request_page(fx);
+}
+
 void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t through,
                          std::int64_t now, session_effects& fx) {
   reading_ = false;

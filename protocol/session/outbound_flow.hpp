@@ -49,6 +49,8 @@ class outbound_flow {
   /// The answer to want_page().
   void page(std::vector<delivery> messages, bool end, std::uint64_t through, std::int64_t now,
             session_effects& fx);
+  /// Messages may stand in the store that were not offered: they are read.
+  void reread(session_effects& fx);
   /// Sends what the window and the connection allow.
   void pump(std::int64_t now, session_effects& fx);
 

@@ -32,6 +32,33 @@ void matcher::apply(const route_change& change) {
   }
 }
 
+void matcher::erase_if(const std::function<bool(const subscription&)>& gone) {
+  for (auto it = exact_.begin(); it != exact_.end();) {
+    std::vector<std::pair<std::uint64_t, std::optional<route>>> changes;
+    it->second.for_each_run([&](std::span<const route> run) {
+      for (const auto& r : run) {
+        bool changed = false;
+        auto next = route_without(r, gone, changed);
+        if (changed) changes.emplace_back(r.key(), std::move(next));
+      }
+    });
+    for (auto& [key, next] : changes) {
+      if (next)
+        it->second.insert(std::move(*next));
+      else
+        it->second.erase(key);
+    }
+    it = it->second.empty() ? exact_.erase(it) : std::next(it);
+  }
+}
+
+void matcher::each_own(const std::function<void(const route_change&)>& visit) const {
+  for (const auto& [filter, routes] : exact_)
+    routes.for_each_run([&](std::span<const route> run) {
+      for (const auto& r : run) each_own_route(filter, r, visit);
+    });
+}
+
 template <class Visit>
 void matcher::visit_routes(std::string_view topic, Visit&& visit) {
   if (context_.wildcards.version() != matched_version_) {
@@ -111,7 +138,7 @@ void matcher::merge(std::vector<receiver>& out) {
   for (std::size_t i = 1; i < out.size(); ++i) {
     auto& into = out[kept];
     auto& next = out[i];
-    if (into.who != next.who || into.share || next.share) {
+    if (into.who->id() != next.who->id() || into.share || next.share) {
       if (++kept != i) out[kept] = std::move(next);
       continue;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -43,6 +44,11 @@ class matcher {
   /// Another member of a shared group for a message, or nothing.
   bool rematch(const mqtt::message& message, const std::string& share, session_id without,
                std::vector<receiver>& out);
+
+  /// Takes out the subscriptions of which `gone` says so. Walks all of them.
+  void erase_if(const std::function<bool(const subscription&)>& gone);
+  /// Visits those that this node announces. Walks all of them.
+  void each_own(const std::function<void(const route_change&)>& visit) const;
 
   std::size_t exact_filters() const noexcept { return exact_.size(); }
   std::uint64_t no_local() const noexcept { return no_local_; }

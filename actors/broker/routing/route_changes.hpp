@@ -16,9 +16,12 @@ inline std::uint64_t group_key(const std::string& share) noexcept {
 /// The entry that a filter must have after the change, given the entry that it
 /// has now under the same key (or null): no entry means "erase".
 inline std::optional<route> changed_route(const route_change& change, const route* now) {
+  const auto by = change.what.who->announcer();
   if (change.share.empty()) {
-    if (!change.add) return std::nullopt;
-    return route{change.what, nullptr};
+    if (change.add) return route{change.what, nullptr};
+    // Another node has announced it meanwhile: the session has moved.
+    if (now != nullptr && now->plain.who->announcer() != by) return *now;
+    return std::nullopt;
   }
   auto next = std::make_shared<share_group>();
   if (now != nullptr && now->group) {
@@ -36,11 +39,45 @@ inline std::optional<route> changed_route(const route_change& change, const rout
       members.push_back(change.what);
     else
       *it = change.what;
-  } else if (it != members.end()) {
+  } else if (it != members.end() && it->who->announcer() == by) {
     members.erase(it);
   }
   if (members.empty()) return std::nullopt;
   return route{{}, std::move(next)};
+}
+
+/// The entry without the subscriptions of which `gone` says so; nothing: erase
+/// it. `changed` is set if there were any.
+template <class Gone>
+std::optional<route> route_without(const route& now, const Gone& gone, bool& changed) {
+  changed = false;
+  if (!now.group) {
+    changed = gone(now.plain);
+    if (changed) return std::nullopt;
+    return now;
+  }
+  const auto& members = now.group->members;
+  changed = std::any_of(members.begin(), members.end(), gone);
+  if (!changed) return now;
+  auto next = std::make_shared<share_group>(*now.group);
+  std::erase_if(next->members, gone);
+  if (next->members.empty()) return std::nullopt;
+  return route{{}, std::move(next)};
+}
+
+/// The subscriptions of an entry that this node announces, as changes.
+template <class Visit>
+void each_own_route(std::string_view filter, const route& entry, const Visit& visit) {
+  const auto one = [&](const subscription& s) {
+    if (s.who->remote() || s.who->ended()) return;
+    route_change change;
+    change.filter = filter;
+    if (entry.group) change.share = *entry.group->name;
+    change.what = s;
+    visit(change);
+  };
+  if (!entry.group) return one(entry.plain);
+  for (const auto& member : entry.group->members) one(member);
 }
 
 inline std::uint64_t key_of(const route_change& change) noexcept {

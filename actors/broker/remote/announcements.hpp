@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "cluster/node_id.hpp"
+
+namespace troupe::broker {
+
+/// Numbers the announcements of routes by other nodes. What a node announces anew
+/// replaces what it had announced when the new one is complete, not when it
+/// begins: in between nothing is missing. Belongs to one actor.
+class announcements {
+ public:
+  void begin(cluster::node_id by) { running_[by] = ++last_[by]; }
+  /// Of a route that comes now.
+  std::uint64_t current(cluster::node_id by) const {
+    auto it = last_.find(by);
+    return it == last_.end() ? 0 : it->second;
+  }
+  /// If one was running: routes of the node with a lower number are void.
+  std::optional<std::uint64_t> complete(cluster::node_id by) {
+    auto it = running_.find(by);
+    if (it == running_.end()) return std::nullopt;
+    const auto number = it->second;
+    running_.erase(it);
+    return number;
+  }
+
+ private:
+  std::map<cluster::node_id, std::uint64_t> last_;
+  std::map<cluster::node_id, std::uint64_t> running_;
+};
+
+}  // namespace troupe::broker

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "actors/broker/remote/peer_frame.hpp"
+#include "actors/broker/remote/session_table.hpp"
+#include "actors/broker/shard_owner.hpp"
+#include "cluster/network.hpp"
+
+namespace troupe::broker {
+
+/// The other nodes as the actors of the broker see them. Made before the first
+/// actor, outlives the last; only in a cluster. Any thread unless said otherwise.
+class peers {
+ public:
+  peers(cluster::node_id self, cluster::network& network, std::uint16_t shards);
+
+  cluster::node_id self() const noexcept { return self_; }
+  std::uint16_t shards() const noexcept { return static_cast<std::uint16_t>(owners_.size()); }
+
+  shard_owner owner(shard_id shard) const;
+  bool owns(shard_id shard) const { return owner(shard).node == self_; }
+  /// This node owns the session shard and knows its sessions.
+  bool serves(shard_id shard) const noexcept {
+    return serves_[number(shard)].load(std::memory_order_acquire);
+  }
+  void set_serves(shard_id shard, bool value) noexcept {
+    serves_[number(shard)].store(value, std::memory_order_release);
+  }
+  /// False for what is older than what is known.
+  bool set_owner(shard_id shard, shard_owner owner);
+
+  /// Nodes with a pairing.
+  std::vector<cluster::node_id> up() const;
+  bool is_up(cluster::node_id node) const;
+  void set_up(cluster::node_id node, bool up);
+
+  /// False: no pairing, or droppable and the window is full. `hold` is kept until the peer has it.
+  bool send(cluster::node_id to, frame_kind kind, std::uint16_t shard,
+            const google::protobuf::MessageLite& content,
+            std::shared_ptr<const void> hold = nullptr, bool droppable = false);
+
+  session_table& sessions() noexcept { return sessions_; }
+
+  /// The epoch of the session shard's owner up to which this node's wildcard
+  /// index has all of its filters.
+  std::uint64_t wildcards_announced(shard_id shard) const noexcept {
+    return wildcards_announced_[number(shard)].load(std::memory_order_acquire);
+  }
+  void set_wildcards_announced(shard_id shard, std::uint64_t epoch) noexcept {
+    wildcards_announced_[number(shard)].store(epoch, std::memory_order_release);
+  }
+
+  /// Offsets in the body log of a session shard that this node owns, each once.
+  std::uint64_t next_offset(shard_id shard) noexcept {
+    return offsets_[number(shard)].fetch_add(1, std::memory_order_relaxed);
+  }
+  void set_next_offset(shard_id shard, std::uint64_t offset) noexcept {
+    offsets_[number(shard)].store(offset, std::memory_order_relaxed);
+  }
+
+ private:
+  const cluster::node_id self_;
+  cluster::network& network_;
+  session_table sessions_;
+  mutable std::mutex mutex_;
+  std::vector<shard_owner> owners_;
+  std::vector<cluster::node_id> up_;
+  std::vector<std::atomic<std::uint64_t>> wildcards_announced_;
+  std::vector<std::atomic<std::uint64_t>> offsets_;
+  std::vector<std::atomic<bool>> serves_;
+};
+
+}  // namespace troupe::broker

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/broker/remote/delivery_outbox.hpp"
+#include "actors/broker/remote/announcements.hpp"
+#include "actors/broker/remote/peers.hpp"
+#include "actors/broker/remote/topic_view.hpp"
+#include "actors/broker/routing/matcher.hpp"
+
+namespace troupe::broker {
+
+/// What a topic shard is in a cluster: its owner, or the way to the owner. One
+/// actor is both, at different times, so that nobody who holds its handle needs
+/// to know where the shard lives. Belongs to its topic shard.
+///
+/// As the owner it *serves* when every session shard has announced its filters
+/// up to the epoch of its owner: earlier an acknowledged message could miss a
+/// durable subscriber. Until then, and while there is no owner, what needs an
+/// acknowledgement waits, with its limit; QoS 0 goes on with the routes at hand.
+class topic_role {
+ public:
+  /// The topic shard, as this class needs it.
+  struct host {
+    std::function<void(const std::shared_ptr<publish_batch>&)> publish;
+    std::function<void(cluster::node_id from, const peer::Deliver&)> deliver;
+    std::function<void(const delivery_outbox::progress&)> progress;
+  };
+
+  topic_role(broker_context& context, shard_id shard, matcher& routes, host owner);
+
+  bool is_owner() const noexcept { return view_.owner(shard_).node == view_.self; }
+  std::uint64_t epoch() const { return view_.owner(shard_).epoch; }
+  delivery_outbox& outbox() noexcept { return outbox_; }
+
+  /// From a session of this node, or of another one to its owner.
+  void publish(std::shared_ptr<publish_batch> batch);
+  /// The change of a local session has been applied: tells the owner, answers when it is in force.
+  void route_applied(route_change& change, std::uint64_t version);
+  void on(const owner_now& change);
+  void on(const peer_changed& change);
+  void on(const peer_message& frame);
+  void on(const routes_announced& told);
+  void wildcards_came() { check(); }
+  void tick();
+
+  /// Answers what a batch asked for, wherever it came from.
+  static void answer(broker_context& context, shard_id shard, const publish_batch& batch,
+                     publish_outcomes outcomes);
+
+ private:
+  struct waiting_publish {
+    std::shared_ptr<publish_batch> batch;
+    std::size_t open = 0;  // outcomes to come
+    unsigned age = 0;      // ticks
+    bool sent = false;
+  };
+  struct waiting_route {
+    route_change change;
+    unsigned age = 0;
+    bool sent = false;
+  };
+
+  void forward(std::shared_ptr<publish_batch> batch);
+  void send(std::uint64_t request, waiting_publish& w);
+  void send(std::uint64_t request, waiting_route& w);
+  void give_up(const publish_batch& batch);
+  void take_over();
+  void step_down();
+  void check();
+  bool announced(std::uint16_t session_shard) const;
+  void send_routes();
+  void resend();
+  void on_publish(cluster::node_id from, const peer::Publish& frame);
+  void on_answer(const peer::PublishAnswer& frame);
+  void on_route(cluster::node_id from, const peer::RouteChange& frame);
+  void on_complete(cluster::node_id from, const peer::RoutesComplete& frame);
+
+  broker_context& context_;
+  peers& net_;
+  const shard_id shard_;
+  matcher& routes_;
+  host host_;
+  topic_view view_;
+  delivery_outbox outbox_;
+  bool serving_ = false;
+  unsigned ticks_as_owner_ = 0;
+  /// By session shard: epochs up to which all filters of this topic shard are here.
+  std::vector<std::uint64_t> announced_;
+  /// The same of session shards that this node owns.
+  std::vector<std::uint64_t> own_;
+  /// Nodes whose clean sessions are still to be told since the take-over.
+  std::vector<cluster::node_id> awaited_;
+  struct held {
+    std::shared_ptr<publish_batch> batch;
+    unsigned age = 0;
+  };
+  std::deque<held> held_;  // owner, but not serving yet
+  std::map<std::uint64_t, waiting_publish> publishes_;
+  std::map<std::uint64_t, waiting_route> changes_;
+  std::uint64_t next_request_ = 1;
+  announcements announced_by_;
+};
+
+}  // namespace troupe::broker
