@@ -28,6 +28,7 @@ namespace troupe::broker {
 
 class device_port;
 class peers;
+class store_front;
 
 /// The latest snapshot of the wildcard index. Written by the index, read by
 /// every topic shard, which looks at the version first and takes the snapshot only when it moved.
@@ -117,7 +118,9 @@ struct broker_context {
   std::vector<session_shard_actor> session_shards;
   wildcard_index_actor wildcard_index;
   std::vector<device_table> devices;  // by run loop
-  peers* remote = nullptr;            // null: not in a cluster
+  // Null: not in a cluster. The front is then `store`, too.
+  peers* remote = nullptr;
+  store_front* front = nullptr;
   std::uint64_t run_id = 0;           // of this life of the node; not 0, once it is set
 
   std::atomic<std::uint64_t> sessions{0};

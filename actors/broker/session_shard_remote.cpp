@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/broker/remote/store_front.hpp"
 #include "actors/broker/session.hpp"
 #include "actors/broker/session_shard.hpp"
 #include "actors/broker/tell.hpp"
@@ -351,9 +352,9 @@ void session_shard::node_lost(entry& e) {
   e.who->awake_at(cluster::no_node);
   e.who->online(false);
   e.shared.clear();
-  context_.store.read_session(
-      e.who->id(), [self = strong(*this), this, who = e.who](storage::stored_session found) {
-        auto kept = std::make_shared<storage::stored_session>(std::move(found));
+  context_.front->read_session(
+      e.who->id(), [self = strong(*this), this, who = e.who](store_front::stored_session found) {
+        auto kept = std::make_shared<store_front::stored_session>(std::move(found));
         tell(self, deferred{[this, who, kept] {
                auto it = sessions_.find(who->client_id());
                if (it == sessions_.end() || it->second.who != who || it->second.awake ||
@@ -361,8 +362,10 @@ void session_shard::node_lost(entry& e) {
                  return;
                auto& lost = it->second;
                if (kept->failed) return node_lost(lost);
-               lost.record = std::move(kept->record);
-               lost.subscriptions = std::move(kept->subscriptions);
+               if (kept->entry) {
+                 lost.record = std::move(kept->entry->session);
+                 lost.subscriptions = std::move(kept->entry->subscriptions);
+               }
                lost.record.id = who->id();
                lost.record.client_id = who->client_id();
                context_.sessions.fetch_add(1);
@@ -378,16 +381,15 @@ void session_shard::node_lost(entry& e) {
 void session_shard::end_of_lost(const subscriber_ptr& who) {
   who->awake_at(cluster::no_node);
   if (!who->kept()) return context_.remote->sessions().erase(who);
-  context_.store.read_session(
-      who->id(), [self = strong(*this), this, who](storage::stored_session found) {
-        auto kept = std::make_shared<storage::stored_session>(std::move(found));
+  context_.front->read_session(
+      who->id(), [self = strong(*this), this, who](store_front::stored_session found) {
+        auto kept = std::make_shared<store_front::stored_session>(std::move(found));
         tell(self, deferred{[this, who, kept] {
                if (kept->failed) return end_of_lost(who);
                entry e;
                e.who = who;
-               e.record = std::move(kept->record);
                e.record.client_id = who->client_id();
-               e.subscriptions = std::move(kept->subscriptions);
+               if (kept->entry) e.subscriptions = std::move(kept->entry->subscriptions);
                context_.sessions.fetch_add(1);
                context_.durable_sessions.fetch_add(1);
                context_.subscriptions.fetch_add(e.subscriptions.size());
@@ -511,22 +513,23 @@ void session_shard::tell_owner_of_sessions() {
 void session_shard::take_over() {
   loading_ = true;
   ticks_as_owner_ = 0;
-  next_count_ = std::max(next_count_, owner_.epoch << 24);
+  // Also sessions that are not kept have a number that nobody else ever has.
+  const auto marks = context_.front->marks(shard_);
+  next_count_ = std::max({next_count_, marks.next_session_count, owner_.epoch << 24});
+  context_.remote->set_next_offset(shard_, marks.next_offset);
   read_directory({}, owner_.epoch);
 }
 
 void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
-  context_.store.read_directory(
+  context_.front->read_directory(
       shard_, cursor, [self = strong(*this), this, cursor, epoch](storage::directory_page page) {
         auto kept = std::make_shared<storage::directory_page>(std::move(page));
         tell(self, deferred{[this, cursor, epoch, kept] {
                if (!loading_ || !is_owner() || owner_.epoch != epoch) return;
                if (kept->failed) return read_directory(cursor, epoch);
                for (auto& each : kept->sessions)
-                 adopt(std::move(each.record), std::move(each.subscriptions));
+                 adopt(std::move(each.session), std::move(each.subscriptions));
                if (!kept->next.empty()) return read_directory(std::move(kept->next), epoch);
-               next_count_ = std::max(next_count_, kept->next_session_count);
-               context_.remote->set_next_offset(shard_, kept->next_offset);
                loaded();
              }});
       });
@@ -536,6 +539,13 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
 void session_shard::adopt(storage::session_record record,
                           std::vector<storage::subscription_record> subscriptions) {
   auto& e = sessions_[record.client_id];
+  if (e.who && e.who->id() == record.id && !e.awake) {
+    // The next page goes on with it.
+    for (const auto& s : subscriptions) announce(e, s, true);
+    context_.subscriptions.fetch_add(subscriptions.size());
+    e.subscriptions.insert(e.subscriptions.end(), subscriptions.begin(), subscriptions.end());
+    return;
+  }
   if (e.who && e.who->id() == record.id) {
     // It is awake here. Its routes are this node's to tell from now on.
     e.who->moved_to(cluster::no_node);

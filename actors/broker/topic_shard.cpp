@@ -190,6 +190,10 @@ void topic_shard::find_receivers(publish_item& item, bool several) {
     auto& d = *item.directed;
     found_.clear();
     to_ = &found_;
+    // Awake here and kept elsewhere: the owner of its shard commits what it is owed.
+    if (role_ && !d.to->ended() && !d.to->remote() && d.to->kept() &&
+        !context_.remote->serves(d.to->id().shard()))
+      d.to = subscriber::announced(d.to->id(), true, context_.remote->self());
     if (!d.to->ended())
       found_.push_back({d.to, d.level, d.retain, std::move(d.subscription_ids), nullptr});
   } else if (item.declined) {

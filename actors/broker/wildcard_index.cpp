@@ -47,10 +47,10 @@ void wildcard_index::erase_if(const std::function<bool(const subscription&)>& go
   struct found {
     std::string filter;
     std::uint64_t key = 0;
-    std::optional<route> next;
+    std::optional<broker::route> next;
   };
   std::vector<found> changes;
-  routes_.for_each([&](std::string_view filter, const route& entry) {
+  routes_.for_each([&](std::string_view filter, const broker::route& entry) {
     bool changed = false;
     auto next = route_without(entry, gone, changed);
     if (changed) changes.push_back({std::string(filter), entry.key(), std::move(next)});
@@ -99,7 +99,7 @@ void wildcard_index::send_all(cluster::node_id to) {
     context_.remote->send(to, kind, wildcard_shard, content);
   };
   send(frame_kind::routes_begin, peer::RoutesBegin{});
-  routes_.for_each([&](std::string_view filter, const route& entry) {
+  routes_.for_each([&](std::string_view filter, const broker::route& entry) {
     each_own_route(filter, entry, [&](const route_change& change) {
       peer::RouteChange frame;
       put_route(change, *frame.mutable_route());

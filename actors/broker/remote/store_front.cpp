@@ -26,7 +26,8 @@ void count_down(std::atomic<std::uint64_t>& sum, std::size_t bytes) noexcept {
 
 }  // namespace
 
-store_front::store_front(storage::store& own, peers& net) : own_(own), net_(net) {}
+store_front::store_front(storage::store& own, storage::shard_replicas& replicas, peers& net)
+    : own_(own), replicas_(replicas), net_(net) {}
 
 // --- questions to other nodes ------------------------------------------------------
 
@@ -359,12 +360,38 @@ void store_front::read_retained(std::string filter, std::string cursor, std::uin
 
 void store_front::read_directory(shard_id shard, std::string cursor,
                                  std::function<void(storage::directory_page)> done) {
-  own_.read_directory(shard, std::move(cursor), std::move(done));
+  replicas_.read_directory(shard, std::move(cursor), 1024, std::move(done));
 }
-void store_front::read_session(session_id id,
-                               std::function<void(storage::stored_session)> done) {
-  own_.read_session(id, std::move(done));
+
+void store_front::read_session(session_id id, std::function<void(stored_session)> done) {
+  std::string cursor;  // a page begins with the session that it names
+  for (int shift = 56; shift >= 0; shift -= 8)
+    cursor.push_back(static_cast<char>(id.value >> shift & 0xFF));
+  more_of(std::move(cursor), std::make_shared<stored_session>(), id, std::move(done));
 }
+
+void store_front::more_of(std::string cursor, std::shared_ptr<stored_session> found, session_id id,
+                          std::function<void(stored_session)> done) {
+  replicas_.read_directory(
+      id.shard(), std::move(cursor), 1,
+      [this, found, id, done = std::move(done)](storage::directory_page page) mutable {
+        found->failed = page.failed;
+        if (page.failed || page.sessions.empty() || page.sessions.front().session.id != id)
+          return done(std::move(*found));
+        auto& part = page.sessions.front();
+        const bool more = part.goes_on;
+        if (!found->entry) {
+          found->entry = std::move(part);
+        } else {
+          auto& all = found->entry->subscriptions;
+          all.insert(all.end(), std::make_move_iterator(part.subscriptions.begin()),
+                     std::make_move_iterator(part.subscriptions.end()));
+        }
+        if (!more) return done(std::move(*found));
+        more_of(std::move(page.next), found, id, std::move(done));
+      });
+}
+
 void store_front::each_session(shard_id shard,
                                const std::function<void(storage::session_record)>& visit) {
   own_.each_session(shard, visit);

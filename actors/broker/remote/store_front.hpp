@@ -1,14 +1,18 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "actors/broker/remote/peers.hpp"
+#include "storage/replication/shard_replicas.hpp"
 #include "storage/store.hpp"
 
 namespace troupe::broker {
@@ -20,8 +24,9 @@ namespace troupe::broker {
 /// written twice). Any thread; callbacks on threads of the store or of the links.
 class store_front final : public storage::store {
  public:
-  /// `own` replicates what it is given for shards that this node owns.
-  store_front(storage::store& own, peers& net);
+  /// `own` replicates what it is given for shards that this node owns; `replicas` is where that
+  /// comes to be.
+  store_front(storage::store& own, storage::shard_replicas& replicas, peers& net);
 
   // storage::store. Transactions concern one shard.
   void commit(storage::transaction writes, committed done) override;
@@ -38,9 +43,6 @@ class store_front final : public storage::store {
   void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
                      std::int64_t now_ms,
                      std::function<void(storage::retained_page)> done) override;
-  void read_directory(shard_id shard, std::string cursor,
-                      std::function<void(storage::directory_page)> done) override;
-  void read_session(session_id id, std::function<void(storage::stored_session)> done) override;
   void each_session(shard_id shard,
                     const std::function<void(storage::session_record)>& visit) override;
   void each_subscription(
@@ -53,6 +55,18 @@ class store_front final : public storage::store {
   /// With what waits for other nodes.
   std::uint64_t backlog_bytes() const noexcept override;
   void close() override;
+
+  // --- for session shards that this node owns ---
+  /// As shard_replicas::read_directory().
+  void read_directory(shard_id shard, std::string cursor,
+                      std::function<void(storage::directory_page)> done);
+  /// One session with all of its subscriptions; nothing if there is none.
+  struct stored_session {
+    std::optional<storage::directory_entry> entry;
+    bool failed = false;
+  };
+  void read_session(session_id id, std::function<void(stored_session)> done);
+  storage::shard_marks marks(shard_id shard) const { return replicas_.marks(shard); }
 
   // --- from the dispatcher ---
   void received(cluster::node_id from, const frame_head& head, const std::string& bytes);
@@ -83,7 +97,11 @@ class store_front final : public storage::store {
   void read_own_retained(std::string filter, std::string cursor, std::uint32_t max_count,
                          std::int64_t now_ms, std::function<void(storage::retained_page)> done);
 
+  void more_of(std::string cursor, std::shared_ptr<stored_session> found, session_id id,
+               std::function<void(stored_session)> done);
+
   storage::store& own_;
+  storage::shard_replicas& replicas_;
   peers& net_;
   std::mutex mutex_;
   std::map<std::uint64_t, question> questions_;  // by request: resent in that order

@@ -1,0 +1,248 @@
+#include "tests/unit/broker/cluster_rig.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <set>
+
+namespace troupe::broker {
+namespace {
+
+using namespace test;
+using mqtt::qos;
+
+/// What one publisher said on one topic: numbers from 1, all at one QoS.
+struct stream {
+  std::string name;
+  std::string publisher;
+  std::string topic;
+  qos level{};
+  int last = 0;
+};
+
+struct subscriber_terms {
+  std::string id;
+  std::string filter;
+  qos level{};
+};
+
+int number_of(const std::string& payload) { return std::stoi(payload.substr(payload.find(':') + 1)); }
+
+/// Random work on a cluster whose nodes die, come back, lose sight of each other and hand shards
+/// over; then everybody comes back and takes what is left.
+class scene {
+ public:
+  explicit scene(std::uint64_t seed) : rig(2 + seed % 3, seed), random(rig.random) {
+    const std::array<const char*, 4> topics{"t/0", "t/1", "u/deep/er", "v"};
+    for (int p = 0; p < 3; ++p)
+      for (int t = 0; t < 2; ++t) {
+        stream s;
+        s.publisher = "publisher " + std::to_string(p);
+        s.topic = topics[(static_cast<std::size_t>(p) + static_cast<std::size_t>(t)) % 4];
+        s.level = static_cast<qos>(1 + random() % 2);
+        s.name = std::to_string(p) + "." + std::to_string(t);
+        streams.push_back(s);
+      }
+    const std::array<const char*, 5> filters{"t/#", "#", "u/deep/er", "t/1", "+/0"};
+    for (int i = 0; i < 5; ++i)
+      subscribers.push_back({"durable " + std::to_string(i), filters[random() % filters.size()],
+                             static_cast<qos>(1 + random() % 2)});
+    for (int i = 0; i < 2; ++i)
+      subscribers.push_back({"member " + std::to_string(i), "$share/group/#", qos::at_least_once});
+  }
+
+  void run(int steps) {
+    for (const auto& s : subscribers) {
+      rig.connect(s.id, some_node(), terms());
+      rig.run();
+      REQUIRE(rig.client(s.id).open);
+      rig.client(s.id).subscribe(s.filter, s.level);
+      rig.run();
+      REQUIRE(rig.client(s.id).subacks.size() == 1);
+    }
+    for (const auto& s : streams) rig.connect(s.publisher, some_node(), terms());
+    rig.run();
+    for (int i = 0; i < steps; ++i) step();
+    settle();
+  }
+
+  cluster_rig rig;
+  std::mt19937_64& random;
+  std::vector<stream> streams;
+  std::vector<subscriber_terms> subscribers;
+  int kills = 0;
+
+ private:
+  bool chance(unsigned one_in) { return random() % one_in == 0; }
+  connect_terms terms() {
+    return {false, 1'000'000, 100, static_cast<unsigned>(random() % cluster_rig::loops)};
+  }
+  std::size_t some_node() {
+    for (;;)
+      if (const auto i = random() % rig.size(); rig.alive(i)) return i;
+  }
+  std::string someone() {
+    const auto n = random() % (subscribers.size() + 3);
+    return n < 3 ? "publisher " + std::to_string(n) : subscribers[n - 3].id;
+  }
+
+  void step() {
+    for (auto n = random() % 12; n > 0; --n) rig.run_some();
+    switch (random() % 24) {
+      case 0:
+        if (rig.alive(rig.where(someone()))) rig.client(someone()).cut();
+        return;
+      case 1:
+      case 2:
+      case 3: {
+        const auto id = someone();
+        if (!rig.client(id).open || chance(4)) rig.connect(id, some_node(), terms());
+        return;
+      }
+      case 4:
+        rig.client(someone()).eager = chance(2);
+        return;
+      case 5:
+      case 6:
+        rig.client(someone()).answer(1 + random() % 5);
+        return;
+      case 7:
+        if (chance(3)) rig.advance(500);
+        return;
+      case 8:
+        if (chance(6) && rig.living() > 1 && kills < 4) {
+          ++kills;
+          rig.kill(some_node());
+        }
+        return;
+      case 9:
+        for (std::size_t i = 0; i < rig.size(); ++i)
+          if (!rig.alive(i) && chance(3)) rig.start(i);
+        return;
+      case 10:  // after a while the survivors own what was left
+      case 11:
+        for (std::uint16_t s = 0; s < cluster_rig::shards; ++s)
+          if (!rig.owned(s) && chance(2)) rig.give(s, some_node());
+        return;
+      case 12:
+        if (chance(6))
+          rig.give(static_cast<std::uint16_t>(random() % cluster_rig::shards), some_node());
+        return;
+      default:
+        return publish();
+    }
+  }
+
+  void publish() {
+    auto& s = streams[random() % streams.size()];
+    auto& c = rig.client(s.publisher);
+    if (!c.open || c.sending() > 8) return;
+    c.publish(s.topic, s.name + ":" + std::to_string(++s.last), s.level);
+  }
+
+  void settle() {
+    rig.net.heal();
+    for (std::size_t i = 0; i < rig.size(); ++i)
+      if (!rig.alive(i)) rig.start(i);
+    for (std::uint16_t s = 0; s < cluster_rig::shards; ++s)
+      if (!rig.owned(s)) rig.give(s, some_node());
+    rig.run();
+    rig.advance(5'000);
+    for (int rounds = 0; rounds < 300; ++rounds) {
+      come_back();
+      rig.run();
+      const auto before = heard();
+      for (const auto& s : streams) rig.client(s.publisher).answer(1'000);
+      for (const auto& s : subscribers) rig.client(s.id).answer(1'000);
+      rig.run();
+      if (rounds % 4 == 3) rig.advance(1'000);
+      if (heard() == before && rounds > 20) return;
+    }
+    FAIL("It does not come to an end");
+  }
+  void come_back() {
+    const auto one = [&](const std::string& id) {
+      auto& c = rig.client(id);
+      c.eager = true;
+      if (!c.open) rig.connect(id, some_node(), {false, 1'000'000, 100, 0});
+    };
+    for (const auto& s : streams) one(s.publisher);
+    for (const auto& s : subscribers) one(s.id);
+  }
+  std::size_t heard() {
+    std::size_t sum = 0;
+    for (const auto& s : subscribers) sum += rig.client(s.id).received.size();
+    for (const auto& s : streams) sum += rig.client(s.publisher).sending();
+    return sum;
+  }
+};
+
+std::vector<int> numbers(const simulated_client& c, const stream& s) {
+  std::vector<int> all;
+  for (const auto& m : c.received)
+    if (m.topic == s.topic && m.payload.rfind(s.name + ":", 0) == 0)
+      all.push_back(number_of(m.payload));
+  return all;
+}
+
+std::set<int> acknowledged(const simulated_client& c, const stream& s) {
+  std::set<int> all;
+  for (const auto& payload : c.acknowledged)
+    if (payload.rfind(s.name + ":", 0) == 0) all.insert(number_of(payload));
+  return all;
+}
+
+/// First receptions come in order; a redelivery may come behind.
+bool in_order(const std::vector<int>& all) {
+  std::set<int> seen;
+  int last = 0;
+  for (const auto n : all) {
+    if (!seen.insert(n).second) continue;
+    if (n < last) return false;
+    last = n;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("a cluster loses nothing that it acknowledged, whatever happens to its nodes",
+          "[broker][cluster][history]") {
+  // TROUPE_SEED=n runs that one, TROUPE_SEEDS=n so many.
+  const char* only = std::getenv("TROUPE_SEED");
+  const char* many = std::getenv("TROUPE_SEEDS");
+  const int first = only ? std::stoi(only) : 1;
+  const int last = only ? first : (many ? std::stoi(many) : 60);
+  for (int seed = first; seed <= last; ++seed) {
+    CAPTURE(seed);
+    scene s(static_cast<std::uint64_t>(seed));
+    s.run(400);
+    CAPTURE(s.kills, s.rig.size());
+    for (const auto& of : s.streams) {
+      const auto& publisher = s.rig.client(of.publisher);
+      const auto sure = acknowledged(publisher, of);
+      CHECK(static_cast<int>(sure.size()) + static_cast<int>(publisher.refused_publishes.size()) >=
+            of.last);
+      std::set<int> group;
+      for (const auto& sub : s.subscribers) {
+        const auto all = numbers(s.rig.client(sub.id), of);
+        const std::set<int> once(all.begin(), all.end());
+        CAPTURE(of.name, of.topic, static_cast<int>(of.level), sub.id, sub.filter,
+                static_cast<int>(sub.level), all, sure);
+        if (sub.id.rfind("member", 0) == 0) {
+          group.insert(all.begin(), all.end());
+          continue;
+        }
+        CHECK(in_order(all));
+        if (!topics::matches(sub.filter, of.topic))
+          CHECK(all.empty());
+        else
+          CHECK(std::includes(once.begin(), once.end(), sure.begin(), sure.end()));
+      }
+      CAPTURE(of.name, group, sure);
+      CHECK(std::includes(group.begin(), group.end(), sure.begin(), sure.end()));
+    }
+  }
+}
+
+}  // namespace troupe::broker
