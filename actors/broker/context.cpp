@@ -35,6 +35,7 @@ const session_shard_actor& broker_context::session_shard(std::string_view client
 }
 
 void broker_context::change_route(route_change change) {
+  if (released()) return;
   if (remote != nullptr && change.what.who->kept() &&
       !remote->serves(change.what.who->id().shard())) {
     // The owner of its shard announces it, as soon as there is one.
@@ -45,6 +46,7 @@ void broker_context::change_route(route_change change) {
 }
 
 void broker_context::announce_route(route_change change) {
+  if (released()) return;
   if (topics::has_wildcard(change.filter)) return tell(wildcard_index, std::move(change));
   const auto& shard = topic_shard(change.filter);
   tell(shard, std::move(change));

@@ -140,6 +140,8 @@ struct broker_context {
   }
   /// No actor uses them any more.
   void release_handles();
+  /// The node is at its end: messages that are left have nobody to go to.
+  bool released() const noexcept { return session_shards.empty(); }
   const topic_shard_actor& topic_shard(std::string_view topic) const;
   const session_shard_actor& session_shard(std::string_view client_id) const;
   shard_id shard_of(std::string_view key) const;

@@ -163,6 +163,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
 }
 
 void session::flush() {
+  if (context_.released()) batches_.clear();
   for (auto& [shard, batch] : batches_)
     tell_now(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
   batches_.clear();

@@ -26,6 +26,7 @@ session_shard::session_shard(caf::actor_config& cfg, broker_context& context, sh
     : lean_actor(cfg), context_(context), next_count_(next_count), shard_(shard) {}
 
 void session_shard::receive(caf::mailbox_element& m) {
+  if (context_.released()) return;
   if (auto* request = runtime::mutable_payload<open_session>(m)) {
     open(request->order);
   } else if (context_.remote != nullptr && receive_remote(m)) {

@@ -121,6 +121,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   bool is_owner() const noexcept { return owner_.node == context_.remote->self(); }
   void send(std::uint64_t request, opening& wanted);
   void serve(opening wanted);
+  void serve_openings();
   void grant(entry& e, const opening& wanted);
   void refuse(const opening& wanted, mqtt::reason_code reason);
   void waiting_served(const std::string& client_id);
@@ -174,6 +175,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::map<session_id, entry> leaving_;          // as the owner: replaced, to end on their nodes
   std::map<std::uint64_t, waiting_route> route_changes_;
   std::vector<std::pair<cluster::node_id, peer::SessionsHere>> claims_;  // while loading
+  std::vector<cluster::node_id> silent_;  // nodes that have not told of their sessions yet
   std::uint64_t next_request_ = 1;
 };
 

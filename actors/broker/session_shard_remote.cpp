@@ -71,6 +71,11 @@ void session_shard::serve(opening wanted) {
   const auto self = context_.remote->self();
   if (it != sessions_.end()) {
     auto& e = it->second;
+    if (e.unclaimed && !e.awake && e.at == cluster::no_node && !silent_.empty()) {
+      // It may be awake on a node that is about to say so.
+      openings_.emplace(next_request_++, std::move(wanted));
+      return;
+    }
     const bool here = wanted.from == self;
     const bool awake = e.awake != nullptr || e.at != cluster::no_node;
     const auto at = e.at != cluster::no_node ? e.at : self;
@@ -319,6 +324,8 @@ void session_shard::on(const peer_changed& change) {
     if (change.up) tell_owner_of_sessions();
   }
   if (change.up) return;
+  if (std::erase(silent_, change.node) != 0 && silent_.empty() && is_owner() && !loading_)
+    serve_openings();
   std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
   std::erase_if(route_changes_, [&](const auto& each) { return each.second.from == change.node; });
   if (!is_owner()) return;
@@ -441,11 +448,12 @@ void session_shard::on(const owner_now& change) {
   const bool was_owner = is_owner();
   const auto before = owner_;
   owner_ = change.owner;
+  // In between another node may have been the owner: what is known here may be old.
+  if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
   if (is_owner()) {
     if (!was_owner || before.epoch != owner_.epoch) take_over();
     return;
   }
-  if (was_owner) step_down();
   for (auto& [request, wanted] : openings_) wanted.sent = false;
   for (auto& [request, w] : route_changes_) w.sent = false;
   tell_owner_of_sessions();
@@ -513,6 +521,7 @@ void session_shard::tell_owner_of_sessions() {
 void session_shard::take_over() {
   loading_ = true;
   ticks_as_owner_ = 0;
+  silent_ = context_.remote->up();
   // Also sessions that are not kept have a number that nobody else ever has.
   const auto marks = context_.front->marks(shard_);
   next_count_ = std::max({next_count_, marks.next_session_count, owner_.epoch << 24});
@@ -598,10 +607,14 @@ void session_shard::loaded() {
   for (auto& [from, frame] : std::exchange(claims_, {})) on_here(from, frame);
   for (auto& [client_id, e] : sessions_)
     if (e.awake && e.who->kept()) tell(e.awake, reread{});
-  for (auto& [request, wanted] : std::exchange(openings_, {})) serve(std::move(wanted));
+  serve_openings();
   for (auto& [request, w] : std::exchange(route_changes_, {})) route_for_owner(std::move(w.change));
   count_next();
   arm();
+}
+
+void session_shard::serve_openings() {
+  for (auto& [request, wanted] : std::exchange(openings_, {})) serve(std::move(wanted));
 }
 
 void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& frame) {
@@ -664,6 +677,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     end.set_end(true);
     context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
   }
+  if (frame.last() && std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();
 }
 
 void session_shard::tick() {
@@ -687,6 +701,8 @@ void session_shard::tick() {
   for (auto& [request, w] : route_changes_)
     if (!w.sent && !is_owner()) send_route(request, w);
   if (!is_owner() || loading_ || ++ticks_as_owner_ != patience_for_claims) return;
+  silent_.clear();
+  serve_openings();
   for (auto& [client_id, e] : sessions_)
     if (e.unclaimed && !e.awake && e.at == cluster::no_node) mark_lost(e);
 }

@@ -60,6 +60,8 @@ void topic_shard::receive(caf::mailbox_element& m) {
   } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
     role_->on(*node);
   } else if (auto* owner = runtime::mutable_payload<owner_now>(m)) {
+    // Before anything newer is sent to its new owner.
+    if (owner->owner.node != context_.remote->self()) hand_over(owner->shard);
     role_->on(*owner);
   } else if (auto* told = runtime::mutable_payload<routes_announced>(m)) {
     role_->on(*told);
@@ -334,6 +336,10 @@ void topic_shard::committed(const commit_done& done) {
   auto it = commitments_.find(done.number);
   if (it == commitments_.end() || done.part >= it->second.parts.size()) return;
   auto& part = it->second.parts[done.part];
+  if (part.done) return;  // handed over meanwhile
+  if (!done.ok && role_ && part.owed != 0 && !context_.remote->serves(part.shard))
+    return hand_over(done.number, part);
+  part.done = true;
   if (done.ok) {
     for (auto& p : part.parcels)
       for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
@@ -345,10 +351,53 @@ void topic_shard::committed(const commit_done& done) {
     it->second.failed = true;
   }
   for (auto& who : std::exchange(overfull_, {}))
-    tell(context_.session_shard(who->client_id()), trim_queue{who});
-  if (--it->second.open != 0) return;
+    if (!context_.released()) tell(context_.session_shard(who->client_id()), trim_queue{who});
+  close(done.number);
+}
+
+/// One commit or answer less to wait for. True: it was the last.
+bool topic_shard::close(std::uint64_t number) {
+  auto it = commitments_.find(number);
+  if (it == commitments_.end() || --it->second.open != 0) return false;
   auto finished = commitments_.extract(it);
   finish(finished.mapped());
+  return true;
+}
+
+/// The session shard has another owner: what was to be committed here may have been or not.
+void topic_shard::hand_over(std::uint64_t number, part& from) {
+  from.done = true;
+  auto& of = commitments_.at(number);
+  if (of.deliver_from != cluster::no_node) {
+    of.elsewhere.push_back(troupe::number(from.shard));
+    close(number);
+    return;
+  }
+  peer::Deliver content;
+  content.set_epoch(role_->epoch());
+  for (const auto& p : from.parcels) {
+    for (const auto& d : p.messages) {
+      auto& item = *content.add_items();
+      put_body(*d.body, *item.mutable_body());
+      item.set_replayed(d.replayed);
+      put_receiver({p.to, d.level, d.retain, d.subscription_ids, d.share}, *item.add_receivers());
+    }
+  }
+  role_->outbox().adopt(number, std::move(content));
+}
+
+void topic_shard::hand_over(shard_id session_shard) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, c] : commitments_) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  for (const auto number : numbers) {
+    auto& parts = commitments_.at(number).parts;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].done || parts[i].shard != session_shard || parts[i].owed == 0) continue;
+      hand_over(number, parts[i]);
+      if (!commitments_.contains(number)) break;
+    }
+  }
 }
 
 void topic_shard::answered(const delivery_outbox::progress& what) {

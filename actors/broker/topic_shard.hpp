@@ -52,6 +52,7 @@ class topic_shard final : public runtime::lean_actor {
     std::vector<parcel> parcels;  // `stored` as owe() answered it, until the commit
     storage::owed_orders orders;
     std::uint64_t owed = 0;
+    bool done = false;
   };
   /// A batch that waits for its commits, here and on other nodes.
   struct commitment {
@@ -84,6 +85,9 @@ class topic_shard final : public runtime::lean_actor {
   void owe_in(const publish_item& item, part& in, std::span<const receiver* const> owed);
   void committed(const commit_done& done);
   void answered(const delivery_outbox::progress& what);
+  void hand_over(std::uint64_t number, part& from);
+  void hand_over(shard_id session_shard);
+  bool close(std::uint64_t number);
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);

@@ -97,6 +97,7 @@ void outbound_flow::request_page(session_effects& fx) {
 void outbound_flow::reread(session_effects& fx) {
   if (!durable_) return;
   enter_stored_mode();
+  read_again_ = reading_;
   request_page(fx);
 }
 
@@ -133,12 +134,13 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
     restored_.erase(it);
   }
   settled_.clear();
+  const bool older = std::exchange(read_again_, false);
   std::erase_if(dropped_, [this](std::uint64_t order) { return order <= floor_; });
   if (end) {
     floor_ = std::max(floor_, through);
     for (const auto& gone : restored_) fx.erase_outgoing(gone.id);
     restored_.clear();
-    if (stored_mode_ && latest_ <= floor_) stored_mode_ = false;
+    if (stored_mode_ && latest_ <= floor_ && !older) stored_mode_ = false;
   }
   pump(now, fx);
 }

@@ -141,6 +141,7 @@ class outbound_flow {
   bool has_client_ = false;
   bool stored_mode_;
   bool reading_ = false;
+  bool read_again_ = false;  // the page under way may be older than a reread()
   bool resending_ = false;
   /// Packet ids in inflight_ ascend (around the end of their numbers), so that
   /// one is found without a search.

@@ -114,6 +114,13 @@ void delivery_outbox::lost(cluster::node_id node) {
     if (w.what.to == node) w.sent = false;
 }
 
+void delivery_outbox::adopt(std::uint64_t commitment, peer::Deliver content) {
+  auto& w = pending_[next_request_++];
+  w.commitment = commitment;
+  w.what.content = std::move(content);
+  w.what.wanted = true;  // to nobody yet: see retry()
+}
+
 void delivery_outbox::serve_here() {
   if (std::exchange(for_here_, false)) retry();
 }

@@ -38,6 +38,8 @@ class delivery_outbox {
   /// After flush(), when nothing of the batch is under work any more.
   void serve_here();
 
+  /// What this node was to keep and could not: one answer follows for `commitment`.
+  void adopt(std::uint64_t commitment, peer::Deliver content);
   void answered(cluster::node_id from, const peer::DeliverAnswer& answer);
   /// Something has changed in who owns what, or who can be reached.
   void retry();

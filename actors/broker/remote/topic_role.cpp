@@ -222,7 +222,10 @@ void topic_role::step_down() {
 bool topic_role::announced(std::uint16_t session_shard) const {
   const auto& owner = view_.owners[session_shard];
   // An owner that is gone leaves what it had announced; nothing can have been added since.
-  return owner.epoch != 0 && announced_[session_shard] >= owner.epoch &&
+  // One that cannot be heard may be telling of new ones.
+  const bool heard = owner.node == cluster::no_node || owner.node == view_.self ||
+                     view_.is_up(owner.node);
+  return heard && owner.epoch != 0 && announced_[session_shard] >= owner.epoch &&
          net_.wildcards_announced(static_cast<shard_id>(session_shard)) >= owner.epoch;
 }
 

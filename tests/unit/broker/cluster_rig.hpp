@@ -66,6 +66,8 @@ class cluster_rig {
     nodes_[i] = std::make_unique<node>(*this, i, random());
     if (now_ != 0) nodes_[i]->actors.time.set_wall(now_);
     nodes_[i]->spawn(*this);
+    for (auto& [id, c] : clients_)
+      if (c.at == i) c.device->moves_to(*nodes_[i]->context);
     for (std::uint16_t s = 0; s < shards; ++s)
       if (owners_[s].epoch != 0) tell_later(i, s, owners_[s]);
   }
