@@ -67,6 +67,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     std::optional<mqtt::will> will;   // of a session that is not kept, awake elsewhere
     std::string username;             // of that
     std::vector<std::string> shared;  // its filters with a group, awake elsewhere
+    bool reading = false;    // its record comes from the store
     bool unclaimed = false;  // it was connected when the owner was lost: to be told by its node
   };
   /// A CONNECT, of a connection here or of another node.
@@ -122,6 +123,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void send(std::uint64_t request, opening& wanted);
   void serve(opening wanted);
   void serve_openings();
+  void wait_for(opening wanted);
   void grant(entry& e, const opening& wanted);
   void refuse(const opening& wanted, mqtt::reason_code reason);
   void waiting_served(const std::string& client_id);

@@ -76,6 +76,10 @@ void session_shard::serve(opening wanted) {
       openings_.emplace(next_request_++, std::move(wanted));
       return;
     }
+    if (e.reading) {
+      wait_for(std::move(wanted));
+      return;
+    }
     const bool here = wanted.from == self;
     const bool awake = e.awake != nullptr || e.at != cluster::no_node;
     const auto at = e.at != cluster::no_node ? e.at : self;
@@ -87,9 +91,7 @@ void session_shard::serve(opening wanted) {
       sessions_.erase(it);
     } else if (awake && at != wanted.from) {
       yield(e, mqtt::reason_code::session_taken_over, false);
-      if (auto known = waiting_.find(wanted.client_id); known != waiting_.end())
-        refuse(known->second, mqtt::reason_code::session_taken_over);
-      waiting_.insert_or_assign(wanted.client_id, std::move(wanted));
+      wait_for(std::move(wanted));
       return;
     }
   }
@@ -101,6 +103,14 @@ void session_shard::serve(opening wanted) {
   }
   auto& e = sessions_[wanted.client_id];
   grant(e, wanted);
+}
+
+/// Until another node or the store lets go of the session; the latest one wins.
+void session_shard::wait_for(opening wanted) {
+  if (auto known = waiting_.find(wanted.client_id); known != waiting_.end())
+    refuse(known->second, mqtt::reason_code::session_taken_over);
+  auto client_id = wanted.client_id;
+  waiting_.insert_or_assign(std::move(client_id), std::move(wanted));
 }
 
 void session_shard::grant(entry& e, const opening& wanted) {
@@ -173,8 +183,15 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     it = sessions_.end();
   }
   if (it == sessions_.end()) {
-    // It may have ended while the owner still took it for awake: begin anew.
-    if (frame.awake()) return open_in_cluster(wanted.order);
+    if (frame.awake()) {
+      // It was here, and the owner has not heard of its end.
+      peer::SessionEnded unknown;
+      unknown.set_client_id(wanted.client_id);
+      unknown.set_session(id.value);
+      unknown.set_unknown(true);
+      context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), unknown);
+      return open_in_cluster(wanted.order);
+    }
     it = sessions_.try_emplace(wanted.client_id).first;
     auto& e = it->second;
     e.who = new subscriber(id, frame.durable(), frame.woken(), wanted.client_id);
@@ -226,6 +243,7 @@ void session_shard::on_yield(const peer::SessionYield& frame) {
                 kick{static_cast<mqtt::reason_code>(frame.reason()), frame.end(),
                      frame.send_will(), !frame.end()});
   peer::SessionEnded ended;  // its last word is on its way, or was lost with a link
+  ended.set_unknown(true);
   ended.set_client_id(frame.client_id());
   ended.set_session(frame.session());
   context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), ended);
@@ -277,7 +295,9 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
 void session_shard::on_ended(cluster::node_id from, const peer::SessionEnded& frame) {
   auto it = sessions_.find(frame.client_id());
   const bool known = it != sessions_.end() && it->second.who->id().value == frame.session();
-  if (known && it->second.at == from) {
+  if (known && it->second.at == from && frame.unknown() && it->second.who->kept()) {
+    return node_lost(it->second);
+  } else if (known && it->second.at == from) {
     it->second.who->end();
     it->second.who->awake_at(cluster::no_node);
     context_.remote->sessions().erase(it->second.who);
@@ -356,6 +376,7 @@ void session_shard::on(const peer_changed& change) {
 /// What its node knew of it stands in the store.
 void session_shard::node_lost(entry& e) {
   e.at = cluster::no_node;
+  e.reading = true;
   e.who->awake_at(cluster::no_node);
   e.who->online(false);
   e.shared.clear();
@@ -364,11 +385,11 @@ void session_shard::node_lost(entry& e) {
         auto kept = std::make_shared<store_front::stored_session>(std::move(found));
         tell(self, deferred{[this, who, kept] {
                auto it = sessions_.find(who->client_id());
-               if (it == sessions_.end() || it->second.who != who || it->second.awake ||
-                   it->second.at != cluster::no_node)
-                 return;
+               if (it == sessions_.end() || it->second.who != who || !it->second.reading) return;
                auto& lost = it->second;
-               if (kept->failed) return node_lost(lost);
+               lost.reading = false;
+               if (lost.at != cluster::no_node) return waiting_served(who->client_id());
+               if (kept->failed) return node_lost(lost);  // paced by the store
                if (kept->entry) {
                  lost.record = std::move(kept->entry->session);
                  lost.subscriptions = std::move(kept->entry->subscriptions);

@@ -78,6 +78,7 @@ class cluster_rig {
       if (c.at == i) c.device->vanish();
     net.leave(id_of(i));
     auto dying = std::move(nodes_[i]);
+    dying->own->die();
     dying->context->stopping = true;
     dying.reset();
     for (std::uint16_t s = 0; s < shards; ++s)
@@ -186,7 +187,7 @@ class cluster_rig {
       auto& network = rig.net.join(self, events);
       net = std::make_unique<peers>(self, network, shards);
       own = std::make_unique<log_store>(*rig.log_, self);
-      front = std::make_unique<store_front>(*own, *rig.state_, *net);
+      front = std::make_unique<store_front>(*own, *own, *net);
       context = std::make_unique<broker_context>(actors.sys, actors.loops(), *front, counters);
       context->remote = net.get();
       context->front = front.get();

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -55,37 +57,72 @@ class shared_log {
   std::vector<log> shards_;
 };
 
+/// Callbacks of a node that may die before they are called: then they go at once, with what
+/// they hold.
+class mortal_callbacks {
+ public:
+  template <class Argument>
+  std::function<void(Argument)> wrap(std::function<void(Argument)> call) {
+    if (!call) return nullptr;
+    if (!all_) return [](Argument) {};
+    auto kept = std::make_shared<std::function<void(Argument)>>(std::move(call));
+    all_->insert(kept);
+    return [alive = std::weak_ptr(all_), weak = std::weak_ptr(kept)](Argument x) {
+      const auto all = alive.lock();
+      auto kept_call = weak.lock();
+      if (!all || !kept_call) return;
+      all->erase(kept_call);
+      (*kept_call)(std::move(x));
+    };
+  }
+  void die() { all_ = nullptr; }
+
+ private:
+  std::shared_ptr<std::set<std::shared_ptr<void>>> all_ =
+      std::make_shared<std::set<std::shared_ptr<void>>>();
+};
+
 /// The store of one node: proposes and reads.
-class log_store final : public storage::store {
+class log_store final : public storage::store, public storage::shard_replicas {
  public:
   log_store(shared_log& log, cluster::node_id self) : log_(log), self_(self) {}
-  bool dead = false;  // its answers reach nobody any more
+  /// Nobody is there any more who could be told anything.
+  void die() { calls_.die(); }
 
   void commit(storage::transaction writes, committed done) override {
-    log_.propose(self_, std::move(writes), std::move(done));
+    log_.propose(self_, std::move(writes), calls_.wrap<const storage::commit_result&>(std::move(done)));
   }
   void read_owed(session_id id, storage::order_no after, std::uint32_t max_count,
                  std::uint64_t max_bytes, std::function<void(storage::owed_page)> done) override {
-    log_.state().read_owed(id, after, max_count, max_bytes, std::move(done));
+    log_.state().read_owed(id, after, max_count, max_bytes, calls_.wrap(std::move(done)));
   }
   void read_contents(session_id id,
                      std::function<void(storage::session_contents)> done) override {
-    log_.state().read_contents(id, std::move(done));
+    log_.state().read_contents(id, calls_.wrap(std::move(done)));
   }
   void read_contents(session_id id, storage::order_no through,
                      std::function<void(storage::session_contents)> done) override {
-    log_.state().read_contents(id, through, std::move(done));
+    log_.state().read_contents(id, through, calls_.wrap(std::move(done)));
   }
   void read_one(session_id id, storage::order_no order,
                 std::function<void(std::optional<storage::owed_message>)> done) override {
-    log_.state().read_one(id, order, std::move(done));
+    log_.state().read_one(id, order, calls_.wrap(std::move(done)));
   }
   void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
                      std::int64_t now_ms,
                      std::function<void(storage::retained_page)> done) override {
     log_.state().read_retained(std::move(filter), std::move(cursor), max_count, now_ms,
-                               std::move(done));
+                               calls_.wrap(std::move(done)));
   }
+  storage::shard_marks marks(shard_id shard) const override { return log_.state().marks(shard); }
+  void read_directory(shard_id shard, std::string cursor, std::uint32_t max_count,
+                      std::function<void(storage::directory_page)> done) override {
+    log_.state().read_directory(shard, std::move(cursor), max_count, calls_.wrap(std::move(done)));
+  }
+  void export_shard(shard_id, exporting) override {}
+  void import_chunk(shard_id, std::string, committed) override {}
+  void drop_shard(shard_id, committed) override {}
+  void read_checksum(shard_id, std::function<void(storage::shard_checksum)>) override {}
   void each_session(shard_id, const std::function<void(storage::session_record)>&) override {}
   void each_subscription(
       shard_id, const std::function<void(session_id, storage::subscription_record)>&) override {}
@@ -101,6 +138,7 @@ class log_store final : public storage::store {
  private:
   shared_log& log_;
   cluster::node_id self_;
+  mortal_callbacks calls_;
 };
 
 }  // namespace troupe::broker::test

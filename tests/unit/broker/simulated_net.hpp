@@ -31,7 +31,7 @@ class simulated_net {
   void leave(cluster::node_id node) {
     for (auto& [other, there] : nodes_)
       if (other != node && there) disconnect(node, other);
-    nodes_[node].reset();
+    graves_.push_back(std::move(nodes_[node]));  // its actors may still send
   }
   /// Both see the other as gone, and what was under way is lost.
   void cut(cluster::node_id a, cluster::node_id b) {
@@ -79,7 +79,7 @@ class simulated_net {
         : net(n), self(s), events(e) {}
     bool send(cluster::node_id to, cluster::frame what) override {
       auto it = net.pairings_.find({self, to});
-      if (it == net.pairings_.end()) return false;
+      if (it == net.pairings_.end() || net.nodes_[self].get() != this) return false;
       net.queues_[{self, to}].push_back(
           {event::kind::frame, self, to, it->second, std::move(what)});
       return true;
@@ -115,6 +115,7 @@ class simulated_net {
 
   std::mt19937_64& random_;
   std::map<cluster::node_id, std::unique_ptr<port>> nodes_;
+  std::vector<std::unique_ptr<port>> graves_;
   std::map<std::pair<cluster::node_id, cluster::node_id>, std::deque<event>> queues_;
   std::map<std::pair<cluster::node_id, cluster::node_id>, std::uint64_t> pairings_;
   std::set<std::pair<cluster::node_id, cluster::node_id>> cuts_;
