@@ -9,6 +9,7 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "protocol/topics/names.hpp"
 
+#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -102,6 +103,7 @@ void session_shard::serve(opening wanted) {
     return;
   }
   auto& e = sessions_[wanted.client_id];
+  DBG("n%u X%u grant %s to n%u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), wanted.client_id.c_str(), (unsigned)number(wanted.from));
   grant(e, wanted);
 }
 
@@ -375,6 +377,7 @@ void session_shard::on(const peer_changed& change) {
 
 /// What its node knew of it stands in the store.
 void session_shard::node_lost(entry& e) {
+  DBG("n%u X%u node lost %s", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), e.who->client_id().c_str());
   e.at = cluster::no_node;
   e.reading = true;
   e.who->awake_at(cluster::no_node);
@@ -468,6 +471,7 @@ void session_shard::publish_will(const entry& e) {
 void session_shard::on(const owner_now& change) {
   const bool was_owner = is_owner();
   const auto before = owner_;
+  DBG("n%u X%u owner now n%u epoch %u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), (unsigned)number(change.owner.node), (unsigned)change.owner.epoch);
   owner_ = change.owner;
   // In between another node may have been the owner: what is known here may be old.
   if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
@@ -569,6 +573,7 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
 void session_shard::adopt(storage::session_record record,
                           std::vector<storage::subscription_record> subscriptions) {
   auto& e = sessions_[record.client_id];
+  DBG("n%u X%u adopt %s %u subs %u disc %d known %d", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), record.client_id.c_str(), (unsigned)record.id.count(), (unsigned)subscriptions.size(), (int)(record.disconnected_at!=0), e.who != nullptr);
   if (e.who && e.who->id() == record.id && !e.awake) {
     // The next page goes on with it.
     for (const auto& s : subscriptions) announce(e, s, true);
@@ -579,6 +584,8 @@ void session_shard::adopt(storage::session_record record,
   if (e.who && e.who->id() == record.id) {
     // It is awake here. Its routes are this node's to tell from now on.
     e.who->moved_to(cluster::no_node);
+    e.who->uncount();
+    uncounted_.push_back(e.who);
     for (const auto& s : subscriptions) announce(e, s, true);
     return;
   }
@@ -645,6 +652,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     return;
   }
   for (const auto& claim : frame.sessions()) {
+    DBG("n%u X%u claim of %s by n%u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), claim.client_id().c_str(), (unsigned)number(from));
     const session_id id(claim.session());
     if (id.shard() != shard_) continue;
     auto it = sessions_.find(claim.client_id());
@@ -788,7 +796,6 @@ void session_shard::on_forward(const peer::Forward& frame) {
     if (!who) continue;
     auto d = delivery_of(item);
     if (!d.body) continue;
-    if (d.stored) who->owe(1, d.body->footprint());
     auto actor = who->actor();
     if (!actor) continue;
     deliver one;

@@ -78,8 +78,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
 
   /// Entries that stand in the store for it, for its limits.
   bool has_room(std::uint64_t bytes, std::uint64_t max_count, std::uint64_t max_bytes) const noexcept {
-    return owed_.load(std::memory_order_relaxed) < max_count &&
-           owed_bytes_.load(std::memory_order_relaxed) + bytes <= max_bytes;
+    // As it may be below zero for a moment, see uncount().
+    return static_cast<std::int64_t>(owed_.load(std::memory_order_relaxed)) <
+               static_cast<std::int64_t>(max_count) &&
+           static_cast<std::int64_t>(owed_bytes_.load(std::memory_order_relaxed) + bytes) <=
+               static_cast<std::int64_t>(max_bytes);
   }
   void owe(std::uint64_t count, std::uint64_t bytes) noexcept {
     owed_.fetch_add(count, std::memory_order_relaxed);
@@ -94,14 +97,21 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   void found(std::uint64_t count, std::uint64_t bytes) noexcept {
     if (!counted_.exchange(true, std::memory_order_relaxed)) owe(count, bytes);
   }
+  /// What was counted is not the whole: the owner of the shard has counted so far. found() is
+  /// called again; what is settled before is missed.
+  void uncount() noexcept {
+    owed_.store(0, std::memory_order_relaxed);
+    owed_bytes_.store(0, std::memory_order_relaxed);
+    counted_.store(false, std::memory_order_relaxed);
+  }
   bool counted() const noexcept { return counted_.load(std::memory_order_relaxed); }
   /// True for one caller until trimmed().
   bool ask_trim() noexcept {
     return !trim_asked_.load(std::memory_order_relaxed) && !trim_asked_.exchange(true);
   }
   void trimmed() noexcept { trim_asked_.store(false); }
-  std::uint64_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
-  std::uint64_t owed_bytes() const noexcept { return owed_bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t owed() const noexcept { return not_negative(owed_); }
+  std::uint64_t owed_bytes() const noexcept { return not_negative(owed_bytes_); }
 
   /// The awake session actor, or null.
   caf::strong_actor_ptr actor() const {
@@ -121,6 +131,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   }
 
  private:
+  static std::uint64_t not_negative(const std::atomic<std::uint64_t>& sum) noexcept {
+    const auto value = static_cast<std::int64_t>(sum.load(std::memory_order_relaxed));
+    return value < 0 ? 0 : static_cast<std::uint64_t>(value);
+  }
+
   const session_id id_;
   const std::string client_id_;
   const bool kept_;

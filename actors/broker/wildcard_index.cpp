@@ -145,7 +145,7 @@ void wildcard_index::on(const routes_announced& told) {
 void wildcard_index::on_complete(cluster::node_id from, const peer::RoutesComplete& frame) {
   if (const auto latest = announced_by_.complete(from))
     erase_if([&](const subscription& s) {
-      return s.who->announcer() == from && s.who->announcement() < *latest;
+      return announcements::replaced(*s.who, from, *latest, frame);
     });
   const auto count = std::min(frame.shard_size(), frame.epoch_size());
   for (int i = 0; i < count; ++i) {

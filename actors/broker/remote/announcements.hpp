@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 
+#include "actors/broker/subscriber.hpp"
 #include "cluster/node_id.hpp"
+#include "protocol/schema/peer.pb.h"
 
 namespace troupe::broker {
 
@@ -26,6 +29,17 @@ class announcements {
     const auto number = it->second;
     running_.erase(it);
     return number;
+  }
+
+  /// Whether what a node has told of this session before is void, now that its
+  /// announcement of that number is complete. What it told of shards that it does not own any
+  /// more is left to their new owner.
+  static bool replaced(const subscriber& who, cluster::node_id by, std::uint64_t latest,
+                       const peer::RoutesComplete& frame) {
+    if (who.announcer() != by || who.announcement() >= latest) return false;
+    const auto& shards = frame.shard();
+    return !who.kept() ||
+           std::find(shards.begin(), shards.end(), number(who.id().shard())) != shards.end();
   }
 
  private:

@@ -379,7 +379,7 @@ void topic_role::on_complete(cluster::node_id from, const peer::RoutesComplete& 
   if (!is_owner()) return;
   if (const auto latest = announced_by_.complete(from))
     routes_.erase_if([&](const subscription& s) {
-      return s.who->announcer() == from && s.who->announcement() < *latest;
+      return announcements::replaced(*s.who, from, *latest, frame);
     });
   const auto count = std::min(frame.shard_size(), frame.epoch_size());
   for (int i = 0; i < count; ++i) {

@@ -156,8 +156,10 @@ class scene {
       for (const auto& s : subscribers) rig.client(s.id).answer(1'000);
       rig.run();
       if (rounds % 4 == 3) rig.advance(1'000);
-      if (heard() == before && rounds > 20) return;
+      if (heard() == before && rounds > 20 && all_open()) return;
     }
+    for (const auto& s : subscribers) CHECK(rig.client(s.id).open);
+    for (const auto& s : streams) CHECK(rig.client(s.publisher).open);
     FAIL("It does not come to an end");
   }
   void come_back() {
@@ -168,6 +170,12 @@ class scene {
     };
     for (const auto& s : streams) one(s.publisher);
     for (const auto& s : subscribers) one(s.id);
+  }
+  bool all_open() {
+    return std::all_of(subscribers.begin(), subscribers.end(),
+                       [&](const auto& s) { return rig.client(s.id).open; }) &&
+           std::all_of(streams.begin(), streams.end(),
+                       [&](const auto& s) { return rig.client(s.publisher).open; });
   }
   std::size_t heard() {
     std::size_t sum = 0;
