@@ -378,6 +378,7 @@ void topic_shard::hand_over(std::uint64_t number, part& from) {
   auto& of = commitments_.at(number);
   if (of.deliver_from != cluster::no_node) {
     of.elsewhere.push_back(troupe::number(from.shard));
+    refused_.insert({of.deliver_from, from.shard});
     close(number);
     return;
   }
@@ -441,12 +442,15 @@ void topic_shard::finish(commitment& done) {
 void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame) {
   commitment pending;
   std::vector<parcel> now;
+  if (frame.again())
+    for (const auto& each : frame.items())
+      for (const auto& r : each.receivers()) refused_.erase({from, session_id(r.session()).shard()});
   for (const auto& each : frame.items()) {
     publish_item item;
     item.body = body_of(each.body());
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
-    resolve(each, pending);
+    resolve(from, each, pending);
     if (dbg_on()) {
       std::string to;
       for (auto& r : *to_) to += " " + std::to_string(r.who->id().value>>48) + "/" + std::to_string(r.who->id().count());
@@ -464,7 +468,8 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
 }
 
 /// The receivers that are here.
-void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
+void topic_shard::resolve(cluster::node_id from, const peer::DeliverItem& item,
+                          commitment& pending) {
   found_.clear();
   to_ = &found_;
   for (const auto& named : item.receivers()) {
@@ -472,7 +477,9 @@ void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
     if (number(id.shard()) >= context_.remote->shards()) continue;
     auto who = context_.remote->sessions().find(id);
     const bool owned = context_.remote->serves(id.shard());
-    if (named.level() != 0 && (who ? who->kept() && (!owned || who->remote()) : !owned)) {
+    const bool not_here = who ? who->kept() && (!owned || who->remote()) : !owned;
+    if (named.level() != 0 && (not_here || refused_.contains({from, id.shard()}))) {
+      refused_.insert({from, id.shard()});
       // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
       pending.elsewhere.push_back(number(id.shard()));
       continue;

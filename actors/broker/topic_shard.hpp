@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -68,7 +69,7 @@ class topic_shard final : public runtime::lean_actor {
 
   void publish(const std::shared_ptr<publish_batch>& keep);
   void deliver_from(cluster::node_id from, const peer::Deliver& frame);
-  void resolve(const peer::DeliverItem& item, commitment& pending);
+  void resolve(cluster::node_id from, const peer::DeliverItem& item, commitment& pending);
   std::uint64_t commit(commitment pending, std::uint32_t answers);
   void finish(commitment& done);
   part& part_of(commitment& pending, shard_id shard) const;
@@ -121,6 +122,9 @@ class topic_shard final : public runtime::lean_actor {
   std::vector<subscriber_ptr> overfull_;
   shard_id shard_;
   std::unique_ptr<topic_role> role_;  // null: not in a cluster
+  /// Of what other nodes deliver: session shards refused last. What comes behind is refused
+  /// too, until it comes again in its order.
+  std::set<std::pair<cluster::node_id, shard_id>> refused_;
 };
 
 }  // namespace troupe::broker

@@ -4,6 +4,27 @@
 
 namespace troupe::broker {
 
+namespace {
+
+template <class Shards>
+bool concerns(const peer::Deliver& content, const Shards& shards) {
+  for (const auto& item : content.items())
+    for (const auto& r : item.receivers())
+      if (std::find(shards.begin(), shards.end(), number(session_id(r.session()).shard())) !=
+          shards.end())
+        return true;
+  return false;
+}
+
+bool share_a_shard(const peer::Deliver& a, const peer::Deliver& b) {
+  std::vector<std::uint32_t> shards;
+  for (const auto& item : a.items())
+    for (const auto& r : item.receivers()) shards.push_back(number(session_id(r.session()).shard()));
+  return concerns(b, shards);
+}
+
+}  // namespace
+
 delivery_outbox::delivery_outbox(peers& net, shard_id shard, const topic_view& view,
                                  deliver_here here, report tell)
     : net_(net), shard_(shard), view_(view), here_(std::move(here)), report_(std::move(tell)) {}
@@ -55,8 +76,8 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
       // To this node itself: not from within a publish.
       if (w.what.to == view_.self)
         for_here_ = true;
-      else
-        post(request, w);
+      else if (!held_back(w.what.content))
+        post(request, w, false);
     } else if (each.to == view_.self) {
       here_(each.content);
     } else {
@@ -72,7 +93,17 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
   return answers;
 }
 
-bool delivery_outbox::post(std::uint64_t request, waiting& w) {
+/// Something before it for the same session shard was not taken, or not sent.
+bool delivery_outbox::held_back(const peer::Deliver& content) const {
+  for (const auto& [request, w] : pending_) {
+    if (w.sent || &w.what.content == &content) continue;
+    if (share_a_shard(w.what.content, content)) return true;
+  }
+  return false;
+}
+
+bool delivery_outbox::post(std::uint64_t request, waiting& w, bool again) {
+  w.what.content.set_again(again);
   if (w.what.to == cluster::no_node || !view_.is_up(w.what.to)) return false;
   w.what.content.set_request(request);
   w.sent = net_.send(w.what.to, frame_kind::deliver, number(shard_), w.what.content);
@@ -86,7 +117,11 @@ void delivery_outbox::answered(cluster::node_id from, const peer::DeliverAnswer&
   pending_.erase(it);
   if (answer.elsewhere().empty() || answer.failed())
     return report_({done.commitment, -1, answer.failed()});
-  // Some of the sessions have another owner: they are still to be served.
+  // Some of the sessions have another owner: they are still to be served, and what was sent
+  // behind is refused as well.
+  for (auto later = pending_.lower_bound(answer.request()); later != pending_.end(); ++later)
+    if (later->second.what.to == from && concerns(later->second.what.content, answer.elsewhere()))
+      later->second.sent = false;
   peer::Deliver left;
   left.set_epoch(done.what.content.epoch());
   for (auto& item : *done.what.content.mutable_items()) {
@@ -177,11 +212,12 @@ void delivery_outbox::split(waiting w) {
     again.commitment = w.commitment;
     if (again.what.to == view_.self) {
       again.what.content.set_request(request);
+      again.what.content.set_again(true);
       again.sent = true;
       const auto content = again.what.content;  // it may be answered at once
       here_(content);
     } else {
-      post(request, again);
+      post(request, again, true);
     }
   }
 }

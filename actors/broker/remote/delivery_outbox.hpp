@@ -14,7 +14,8 @@ namespace troupe::broker {
 /// What a topic shard has for sessions of other nodes: one frame for a batch
 /// and node, whatever the fan-out. What durable sessions are owed stays here
 /// until their node has kept it, and is sent again when their shard has another
-/// owner or a link was broken. Belongs to its topic shard.
+/// owner or a link was broken. What one node refuses holds back all that is behind it for the
+/// same session shard, on both sides: it comes again in its order. Belongs to its topic shard.
 class delivery_outbox {
  public:
   /// Messages for sessions of this node after all: their shard has just come here.
@@ -63,7 +64,8 @@ class delivery_outbox {
 
   cluster::node_id node_of(session_id id, bool kept, cluster::node_id announcer) const;
   letter& letter_for(cluster::node_id node, bool wanted);
-  bool post(std::uint64_t request, waiting& w);
+  bool post(std::uint64_t request, waiting& w, bool again);
+  bool held_back(const peer::Deliver& content) const;
   void split(waiting w);
 
   peers& net_;

@@ -59,6 +59,9 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
     return;
   }
   if (batch->origin != cluster::no_node) {
+    if (light) return;
+    if (std::find(refused_.begin(), refused_.end(), batch->origin) == refused_.end())
+      refused_.push_back(batch->origin);
     peer::PublishAnswer frame;
     frame.set_request(batch->request);
     frame.set_not_owner(true);
@@ -75,16 +78,20 @@ void topic_role::forward(std::shared_ptr<publish_batch> batch) {
   w.open = static_cast<std::size_t>(std::count_if(
       batch->items.begin(), batch->items.end(), [](const auto& item) { return item.token != 0; }));
   w.batch = std::move(batch);
-  if (nobody_waits(*w.batch)) return send(0, w);
+  if (nobody_waits(*w.batch)) return send(0, w, false);
   const auto request = next_request_++;
-  send(request, publishes_.emplace(request, std::move(w)).first->second);
+  const bool behind = std::any_of(publishes_.begin(), publishes_.end(),
+                                  [](const auto& each) { return !each.second.sent; });
+  auto& kept = publishes_.emplace(request, std::move(w)).first->second;
+  if (!behind) send(request, kept, false);
 }
 
-void topic_role::send(std::uint64_t request, waiting_publish& w) {
+void topic_role::send(std::uint64_t request, waiting_publish& w, bool again) {
   const auto to = view_.owner(shard_).node;
   if (to == cluster::no_node || !view_.is_up(to)) return;
   peer::Publish frame;
   frame.set_request(request);
+  frame.set_again(again);
   frame.set_from(w.batch->from.value);
   for (const auto& item : w.batch->items) {
     auto& added = *frame.add_items();
@@ -138,7 +145,15 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
           subscriber::announced(session_id(item.declined_by()), true, from);
     }
   }
-  if (!batch->items.empty()) publish(std::move(batch));
+  if (batch->items.empty()) return;
+  if (frame.again()) std::erase(refused_, from);
+  const bool refused = std::find(refused_.begin(), refused_.end(), from) != refused_.end();
+  if (nobody_waits(*batch) || (is_owner() && !refused)) return publish(std::move(batch));
+  if (!refused) refused_.push_back(from);
+  peer::PublishAnswer answer;
+  answer.set_request(frame.request());
+  answer.set_not_owner(true);
+  net_.send(from, frame_kind::publish_answer, number(shard_), answer);
 }
 
 void topic_role::on_answer(const peer::PublishAnswer& frame) {
@@ -146,7 +161,8 @@ void topic_role::on_answer(const peer::PublishAnswer& frame) {
   if (it == publishes_.end()) return;
   auto& w = it->second;
   if (frame.not_owner()) {
-    w.sent = false;
+    // And so is what was sent behind it.
+    for (; it != publishes_.end(); ++it) it->second.sent = false;
     return;
   }
   publish_outcomes outcomes;
@@ -177,7 +193,7 @@ void topic_role::give_up(const publish_batch& batch) {
 void topic_role::resend() {
   std::vector<std::uint64_t> requests;  // send() may erase
   for (const auto& [request, w] : publishes_) requests.push_back(request);
-  for (const auto request : requests) send(request, publishes_.at(request));
+  for (const auto request : requests) send(request, publishes_.at(request), true);
   for (auto& [request, w] : changes_) send(request, w);
 }
 
@@ -244,6 +260,7 @@ void topic_role::on(const peer_changed& change) {
   view_.set_up(change.node, change.up);
   if (!change.up) {
     std::erase(awaited_, change.node);
+    std::erase(refused_, change.node);
     outbox_.lost(change.node);
     if (change.node == view_.owner(shard_).node) {
       for (auto& [request, w] : publishes_) w.sent = false;
@@ -282,7 +299,7 @@ void topic_role::tick() {
   std::vector<std::uint64_t> unsent;
   for (const auto& [request, w] : publishes_)
     if (!w.sent) unsent.push_back(request);
-  for (const auto request : unsent) send(request, publishes_.at(request));
+  for (const auto request : unsent) send(request, publishes_.at(request), true);
   for (auto it = changes_.begin(); it != changes_.end();) {
     auto& w = it->second;
     // A clean session is in force on its own node; more cannot be had now.

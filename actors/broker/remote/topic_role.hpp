@@ -69,7 +69,7 @@ class topic_role {
   };
 
   void forward(std::shared_ptr<publish_batch> batch);
-  void send(std::uint64_t request, waiting_publish& w);
+  void send(std::uint64_t request, waiting_publish& w, bool again);
   void send(std::uint64_t request, waiting_route& w);
   void give_up(const publish_batch& batch);
   void take_over();
@@ -104,6 +104,8 @@ class topic_role {
   };
   std::deque<held> held_;  // owner, but not serving yet
   std::map<std::uint64_t, waiting_publish> publishes_;
+  /// As the owner: nodes of which a publish was refused, until all come again in their order.
+  std::vector<cluster::node_id> refused_;
   std::map<std::uint64_t, waiting_route> changes_;
   std::uint64_t next_request_ = 1;
   announcements announced_by_;
