@@ -70,6 +70,7 @@ void session_shard::send(std::uint64_t request, opening& wanted) {
 void session_shard::serve(opening wanted) {
   auto it = sessions_.find(wanted.client_id);
   const auto self = context_.remote->self();
+  DBG("n%u X%u serve %s for n%u known %d", (unsigned)number(self), number(shard_), wanted.client_id.c_str(), (unsigned)number(wanted.from), it != sessions_.end());
   if (it != sessions_.end()) {
     auto& e = it->second;
     if (e.unclaimed && !e.awake && e.at == cluster::no_node && !silent_.empty()) {
@@ -144,6 +145,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
   e.who->awake_at(wanted.from);
   e.who->online(true);
   frame.set_session(e.who->id().value);
+  DBG("X%u granted %s id %u woken %d awake %d to %u", number(shard_), wanted.client_id.c_str(), (unsigned)e.who->id().count(), frame.woken(), frame.awake(), (unsigned)number(wanted.from));
   frame.set_durable(e.who->kept());
   context_.remote->send(wanted.from, frame_kind::session_grant, number(shard_), frame);
 }
@@ -475,13 +477,20 @@ void session_shard::on(const owner_now& change) {
   owner_ = change.owner;
   // In between another node may have been the owner: what is known here may be old.
   if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
+  // Those who waited for another node to let go ask the new owner.
+  const auto waiting = std::exchange(waiting_, {});
+  const auto ask_again = [&] {
+    for (const auto& [client_id, wanted] : waiting)
+      if (wanted.order) open_in_cluster(wanted.order);
+  };
   if (is_owner()) {
     if (!was_owner || before.epoch != owner_.epoch) take_over();
-    return;
+    return ask_again();
   }
   for (auto& [request, wanted] : openings_) wanted.sent = false;
   for (auto& [request, w] : route_changes_) w.sent = false;
   tell_owner_of_sessions();
+  ask_again();
 }
 
 void session_shard::step_down() {
@@ -509,9 +518,6 @@ void session_shard::step_down() {
   }
   expiries_ = {};
   uncounted_.clear();
-  // Those who waited for another node ask the new owner.
-  for (auto& [client_id, wanted] : std::exchange(waiting_, {}))
-    if (wanted.order) open_in_cluster(wanted.order);
   std::erase_if(route_changes_, [](const auto& each) {
     return each.second.from != cluster::no_node;
   });

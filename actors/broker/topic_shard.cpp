@@ -79,6 +79,7 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   auto now = std::move(now_);
   const bool several = batch.items.size() > 1;
   last_match_.checked = false;
+  publishing_ = true;
   publish_outcomes outcomes;
   for (auto& item : batch.items) {
     const bool waits = publish_one(item, several, batch.from, pending, now);
@@ -89,6 +90,7 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
     (waits ? pending.outcomes : outcomes).emplace_back(item.token, reason);
   }
   // Before anyone hears of it: who then reads the store finds what was retained.
+  publishing_ = false;
   std::uint32_t answers = 0;
   if (role_) answers = role_->outbox().flush(next_commitment_, keep->held);
   if (!pending.parts.empty() || answers != 0) {
@@ -168,7 +170,7 @@ bool topic_shard::hand_to(const publish_item& item, commitment& pending,
   if (kept == to_->size()) return true;
   bool waits = kept != 0;
   for (const auto& r : *to_) {
-    if (r.who->remote()) {
+    if (role_ && for_others(r)) {
       role_->outbox().add(item, r);
       waits = waits || (r.who->kept() && r.level != mqtt::qos::at_most_once);
       continue;
@@ -268,6 +270,13 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
   context_.count(counter::retained_set);
 }
 
+/// Kept by another node, or by this one behind what it could not take yet.
+bool topic_shard::for_others(const receiver& r) const {
+  if (r.who->remote()) return true;
+  return publishing_ && r.who->kept() && r.level != mqtt::qos::at_most_once &&
+         role_->outbox().holds_back(r.who->id().shard());
+}
+
 std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
   const bool any = std::any_of(to_->begin(), to_->end(), [](const receiver& r) {
     return r.level != mqtt::qos::at_most_once && r.who->durable();
@@ -282,7 +291,8 @@ std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
   }
   const auto& limits = *limits_;
   for (const auto& r : *to_) {
-    if (!r.who->durable() || r.level == mqtt::qos::at_most_once || r.who->remote()) continue;
+    if (!r.who->durable() || r.level == mqtt::qos::at_most_once || (role_ && for_others(r)))
+      continue;
     if (!r.who->has_room(bytes, limits.max_queued_messages, limits.max_queued_bytes)) {
       if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);

@@ -83,6 +83,7 @@ class topic_shard final : public runtime::lean_actor {
   bool still_holds();
   void keep_retained(const mqtt::message& message, storage::transaction& writes);
   std::uint32_t owe(const publish_item& item, commitment& pending);
+  bool for_others(const receiver& r) const;
   void owe_in(const publish_item& item, part& in, std::span<const receiver* const> owed);
   void committed(const commit_done& done);
   void answered(const delivery_outbox::progress& what);
@@ -122,6 +123,7 @@ class topic_shard final : public runtime::lean_actor {
   std::vector<subscriber_ptr> overfull_;
   shard_id shard_;
   std::unique_ptr<topic_role> role_;  // null: not in a cluster
+  bool publishing_ = false;           // a batch is at hand, not what was delivered
   /// Of what other nodes deliver: session shards refused last. What comes behind is refused
   /// too, until it comes again in its order.
   std::set<std::pair<cluster::node_id, shard_id>> refused_;

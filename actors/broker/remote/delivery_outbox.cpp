@@ -1,6 +1,7 @@
 #include "actors/broker/remote/delivery_outbox.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace troupe::broker {
 
@@ -100,6 +101,13 @@ bool delivery_outbox::held_back(const peer::Deliver& content) const {
     if (share_a_shard(w.what.content, content)) return true;
   }
   return false;
+}
+
+bool delivery_outbox::holds_back(shard_id session_shard) const {
+  const std::array<std::uint32_t, 1> wanted{number(session_shard)};
+  return std::any_of(pending_.begin(), pending_.end(), [&](const auto& each) {
+    return !each.second.sent && concerns(each.second.what.content, wanted);
+  });
 }
 
 bool delivery_outbox::post(std::uint64_t request, waiting& w, bool again) {

@@ -47,6 +47,8 @@ class delivery_outbox {
   /// What was sent to it may have come or not: it is sent again.
   void lost(cluster::node_id node);
 
+  /// Something for that session shard was not taken yet: what comes now has to go behind it.
+  bool holds_back(shard_id session_shard) const;
   std::size_t pending() const noexcept { return pending_.size(); }
 
  private:
