@@ -155,6 +155,7 @@ void session_shard::trim(const subscriber_ptr& whose) {
   auto it = sessions_.find(whose->client_id());
   if (it == sessions_.end() || it->second.who != whose) return;
   if (it->second.at != cluster::no_node) return trim_elsewhere(it->second);
+  if (it->second.reading) return whose->trimmed();
   if (!it->second.awake) wake_up(it->second, loop().index());
   tell(it->second.awake, trim_queue{whose});
 }
@@ -310,6 +311,7 @@ void session_shard::expire() {
     auto it = sessions_.find(due.client_id);
     // It may have come back, or gone, since this was planned.
     if (it == sessions_.end() || it->second.awake || it->second.who->id() != due.id) continue;
+    if (it->second.at != cluster::no_node || it->second.reading) continue;
     const auto& r = it->second.record;
     if (r.disconnected_at + std::int64_t{r.expiry} * 1000 > now) continue;
     if (in_shared_group(it->second)) {

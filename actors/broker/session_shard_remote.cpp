@@ -268,6 +268,7 @@ void session_shard::trim_elsewhere(const entry& e) {
 }
 
 void session_shard::ended_in_cluster(const session_ended& message) {
+  DBG("X%u ended %s id %u owner %d", number(shard_), message.client_id.c_str(), (unsigned)message.id.count(), is_owner());
   if (is_owner()) return waiting_served(message.client_id);
   peer::SessionEnded frame;
   frame.set_client_id(message.client_id);
@@ -297,6 +298,7 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
 }
 
 void session_shard::on_ended(cluster::node_id from, const peer::SessionEnded& frame) {
+  DBG("X%u on_ended %s id %u unknown %d from %u", number(shard_), frame.client_id().c_str(), (unsigned)session_id(frame.session()).count(), frame.unknown(), (unsigned)number(from));
   auto it = sessions_.find(frame.client_id());
   const bool known = it != sessions_.end() && it->second.who->id().value == frame.session();
   if (known && it->second.at == from && frame.unknown() && it->second.who->kept()) {

@@ -61,6 +61,10 @@ void topic_shard::receive(caf::mailbox_element& m) {
   } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
     role_->on(*node);
   } else if (auto* owner = runtime::mutable_payload<owner_now>(m)) {
+    // The new owner does all that is not answered, in its order.
+    if (owner->shard == shard_ && role_->is_owner() &&
+        (owner->owner.node != context_.remote->self() || owner->owner.epoch != role_->epoch()))
+      give_back();
     // Before anything newer is sent to its new owner.
     if (owner->owner.node != context_.remote->self()) hand_over(owner->shard);
     role_->on(*owner);
@@ -205,7 +209,7 @@ void topic_shard::find_receivers(publish_item& item, bool several) {
         !context_.remote->serves(d.to->id().shard()))
       d.to = subscriber::announced(d.to->id(), true, context_.remote->self());
     if (!d.to->ended())
-      found_.push_back({d.to, d.level, d.retain, std::move(d.subscription_ids), nullptr});
+      found_.push_back({d.to, d.level, d.retain, d.subscription_ids, nullptr});
   } else if (item.declined) {
     to_ = &found_;
     if (matcher_.rematch(*item.body, *item.declined->share, item.declined->declined_by->id(),
@@ -419,6 +423,19 @@ void topic_shard::hand_over(shard_id session_shard) {
   }
 }
 
+void topic_shard::give_back() {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, c] : commitments_)
+    if (c.batch) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<std::shared_ptr<publish_batch>> batches;
+  for (const auto number : numbers) {
+    batches.push_back(commitments_.at(number).batch);
+    commitments_.erase(number);
+  }
+  role_->take_back(std::move(batches));
+}
+
 void topic_shard::answered(const delivery_outbox::progress& what) {
   auto it = commitments_.find(what.commitment);
   if (it == commitments_.end()) return;
@@ -450,6 +467,8 @@ void topic_shard::finish(commitment& done) {
 // --- for the topic shard of another node --------------------------------------------
 
 void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame) {
+  // An owner that does not know yet that it is none any more: the next one sends all again.
+  if (frame.epoch() < role_->epoch()) return;
   commitment pending;
   std::vector<parcel> now;
   if (frame.again())

@@ -90,6 +90,7 @@ class topic_shard final : public runtime::lean_actor {
   void hand_over(std::uint64_t number, part& from);
   void hand_over(shard_id session_shard);
   bool close(std::uint64_t number);
+  void give_back();
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);

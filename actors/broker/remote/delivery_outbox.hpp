@@ -49,6 +49,8 @@ class delivery_outbox {
 
   /// Something for that session shard was not taken yet: what comes now has to go behind it.
   bool holds_back(shard_id session_shard) const;
+  /// Another node owns the topic shard: nothing is answered any more.
+  void clear() noexcept { pending_.clear(); }
   std::size_t pending() const noexcept { return pending_.size(); }
 
  private:

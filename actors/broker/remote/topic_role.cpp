@@ -73,6 +73,12 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   forward(std::move(batch));
 }
 
+void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) {
+  outbox_.clear();
+  for (auto it = batches.rbegin(); it != batches.rend(); ++it)
+    held_.push_front({std::move(*it), 0});
+}
+
 void topic_role::forward(std::shared_ptr<publish_batch> batch) {
   waiting_publish w;
   w.open = static_cast<std::size_t>(std::count_if(

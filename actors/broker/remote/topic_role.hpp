@@ -42,6 +42,8 @@ class topic_role {
 
   /// From a session of this node, or of another one to its owner.
   void publish(std::shared_ptr<publish_batch> batch);
+  /// Batches that were under work when another node became the owner, in their order.
+  void take_back(std::vector<std::shared_ptr<publish_batch>> batches);
   /// The change of a local session has been applied: tells the owner, answers when it is in force.
   void route_applied(route_change& change, std::uint64_t version);
   void on(const owner_now& change);
