@@ -291,17 +291,14 @@ void topic_role::tick() {
   if (is_owner()) ++ticks_as_owner_;
   check();
   for (auto& each : held_) ++each.age;
-  while (!held_.empty() && held_.front().age > patience) {
-    give_up(*held_.front().batch);
-    held_.pop_front();
-  }
-  std::vector<std::uint64_t> late;
-  for (auto& [request, w] : publishes_)
-    if (++w.age > patience) late.push_back(request);
-  for (const auto request : late) {
-    give_up(*publishes_.at(request).batch);
-    publishes_.erase(request);
-  }
+  // With the first that has waited for too long goes all that is behind it: a message must not
+  // come after those that were sent later.
+  if (!held_.empty() && held_.front().age > patience)
+    for (auto& each : std::exchange(held_, {})) give_up(*each.batch);
+  bool late = false;
+  for (auto& [request, w] : publishes_) late = ++w.age > patience || late;
+  if (late)
+    for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch);
   std::vector<std::uint64_t> unsent;
   for (const auto& [request, w] : publishes_)
     if (!w.sent) unsent.push_back(request);
