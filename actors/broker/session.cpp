@@ -6,7 +6,6 @@
 #include "actors/observe/log.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -90,7 +89,6 @@ void session::receive(caf::mailbox_element& m) {
     if (phase_ == phase::loading) load();
     trim();
   } else if (runtime::mutable_payload<reread>(m) != nullptr) {
-    DBG("n%u session %s reread phase %d", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str(), (int)phase_);
     if (phase_ == phase::active) outbound_.reread(*this);
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
     on_shut_down();
@@ -286,7 +284,6 @@ void session::loaded(storage::session_contents contents) {
     return try_again_later([this] { read_contents(); });
   }
   --commits_under_way_;
-  DBG("n%u session %s loaded subs %u outgoing %u", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str(), (unsigned)subscriptions_.size(), (unsigned)contents.outgoing.size());
   if (phase_ != phase::loading) return;
   phase_ = phase::active;
   context_.count(counter::sessions_woken);

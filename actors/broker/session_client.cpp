@@ -3,7 +3,6 @@
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -164,7 +163,6 @@ void session::on_deliver(const deliver_alike& all) {
 }
 
 void session::on_deliver(troupe::session::deliveries& messages) {
-  for (auto& d : messages) DBG("n%u session %s deliver %s order %u phase %d", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str(), std::string(d.body->payload()).c_str(), (unsigned)d.stored.order, (int)phase_);
   if (phase_ == phase::ending || phase_ == phase::resting) return;
   if (phase_ == phase::loading) return;  // it stands in the store
   for (auto& d : messages) {

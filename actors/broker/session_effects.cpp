@@ -5,7 +5,6 @@
 #include "actors/broker/tell.hpp"
 #include "actors/observe/log.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -158,8 +157,6 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
                    d.share = std::make_shared<const std::string>(std::move(m.entry.share));
                  messages.push_back(std::move(d));
                }
-               for (auto& m : messages) DBG("n%u session %s page after %u: %s order %u end %d through %u", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str(), (unsigned)after, std::string(m.body->payload()).c_str(), (unsigned)m.stored.order, kept->end, (unsigned)kept->through);
-               if (messages.empty()) DBG("n%u session %s empty page after %u end %d through %u", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str(), (unsigned)after, kept->end, (unsigned)kept->through);
                if (phase_ == phase::active)
                  outbound_.page(std::move(messages), kept->end, kept->through, now(), *this);
              }});

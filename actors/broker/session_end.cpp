@@ -7,7 +7,6 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "protocol/topics/names.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -21,7 +20,6 @@ constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
 }  // namespace
 
 void session::on_kick(const kick& order) {
-  DBG("session %s kick yield %d end %d phase %d connected %d", client_id_.c_str(), order.yield, order.end_session, (int)phase_, connected_);
   if (phase_ == phase::ending || phase_ == phase::resting) return;
   if (!order.send_will) will_.reset();
   if (phase_ == phase::loading && order.end_session) {
@@ -145,7 +143,6 @@ void session::rest() {
   for (const auto& [filter, terms] : subscriptions_)
     message.subscriptions.push_back({filter, terms.options, terms.subscription_id});
   who_->actor(nullptr);
-  DBG("n%u session %s rests", (unsigned)(context_.remote?number(context_.remote->self()):0), client_id_.c_str());
   context_.count(counter::sessions_passivated);
   tell(shard_, std::move(message));
 }
@@ -153,7 +150,6 @@ void session::rest() {
 /// Another node waits for it: the sooner it rests the better, but nothing that
 /// is under way may be left behind.
 void session::yield_when_idle() {
-  DBG("session %s yield? phase %d connected %d commits %u inbound %u settled %d", client_id_.c_str(), (int)phase_, connected_, commits_under_way_, (unsigned)inbound_.pending(), outbound_.settled());
   if (phase_ != phase::active || connected_) return;
   if (commits_under_way_ != 0 || inbound_.pending() != 0 || !outbound_.settled()) return;
   yielding_ = false;

@@ -123,7 +123,6 @@ void session_shard::start(entry& e, session_birth birth, unsigned loop) {
   auto handle = runtime::spawn_lean<session>(context_.system, &home, context_, std::move(birth));
   e.awake = caf::actor_cast<caf::strong_actor_ptr>(handle);
   e.who->actor(e.awake);
-  if (std::getenv("TROUPE_TRACE")) std::fprintf(stderr, "X%u start %s who %p\n", number(shard_), e.who->client_id().c_str(), (void*)e.who.get());
   monitor(handle);
 }
 

@@ -9,7 +9,6 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "protocol/topics/names.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -70,7 +69,6 @@ void session_shard::send(std::uint64_t request, opening& wanted) {
 void session_shard::serve(opening wanted) {
   auto it = sessions_.find(wanted.client_id);
   const auto self = context_.remote->self();
-  DBG("n%u X%u serve %s for n%u known %d", (unsigned)number(self), number(shard_), wanted.client_id.c_str(), (unsigned)number(wanted.from), it != sessions_.end());
   if (it != sessions_.end()) {
     auto& e = it->second;
     if (e.unclaimed && !e.awake && e.at == cluster::no_node && !silent_.empty()) {
@@ -104,7 +102,6 @@ void session_shard::serve(opening wanted) {
     return;
   }
   auto& e = sessions_[wanted.client_id];
-  DBG("n%u X%u grant %s to n%u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), wanted.client_id.c_str(), (unsigned)number(wanted.from));
   grant(e, wanted);
 }
 
@@ -145,7 +142,6 @@ void session_shard::grant(entry& e, const opening& wanted) {
   e.who->awake_at(wanted.from);
   e.who->online(true);
   frame.set_session(e.who->id().value);
-  DBG("X%u granted %s id %u woken %d awake %d to %u", number(shard_), wanted.client_id.c_str(), (unsigned)e.who->id().count(), frame.woken(), frame.awake(), (unsigned)number(wanted.from));
   frame.set_durable(e.who->kept());
   context_.remote->send(wanted.from, frame_kind::session_grant, number(shard_), frame);
 }
@@ -268,7 +264,6 @@ void session_shard::trim_elsewhere(const entry& e) {
 }
 
 void session_shard::ended_in_cluster(const session_ended& message) {
-  DBG("X%u ended %s id %u owner %d", number(shard_), message.client_id.c_str(), (unsigned)message.id.count(), is_owner());
   if (is_owner()) return waiting_served(message.client_id);
   peer::SessionEnded frame;
   frame.set_client_id(message.client_id);
@@ -298,7 +293,6 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
 }
 
 void session_shard::on_ended(cluster::node_id from, const peer::SessionEnded& frame) {
-  DBG("X%u on_ended %s id %u unknown %d from %u", number(shard_), frame.client_id().c_str(), (unsigned)session_id(frame.session()).count(), frame.unknown(), (unsigned)number(from));
   auto it = sessions_.find(frame.client_id());
   const bool known = it != sessions_.end() && it->second.who->id().value == frame.session();
   if (known && it->second.at == from && frame.unknown() && it->second.who->kept()) {
@@ -381,7 +375,6 @@ void session_shard::on(const peer_changed& change) {
 
 /// What its node knew of it stands in the store.
 void session_shard::node_lost(entry& e) {
-  DBG("n%u X%u node lost %s", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), e.who->client_id().c_str());
   e.at = cluster::no_node;
   e.reading = true;
   e.who->awake_at(cluster::no_node);
@@ -475,7 +468,6 @@ void session_shard::publish_will(const entry& e) {
 void session_shard::on(const owner_now& change) {
   const bool was_owner = is_owner();
   const auto before = owner_;
-  DBG("n%u X%u owner now n%u epoch %u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), (unsigned)number(change.owner.node), (unsigned)change.owner.epoch);
   owner_ = change.owner;
   // In between another node may have been the owner: what is known here may be old.
   if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
@@ -581,7 +573,6 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
 void session_shard::adopt(storage::session_record record,
                           std::vector<storage::subscription_record> subscriptions) {
   auto& e = sessions_[record.client_id];
-  DBG("n%u X%u adopt %s %u subs %u disc %d known %d", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), record.client_id.c_str(), (unsigned)record.id.count(), (unsigned)subscriptions.size(), (int)(record.disconnected_at!=0), e.who != nullptr);
   if (e.who && e.who->id() == record.id && !e.awake) {
     // The next page goes on with it.
     for (const auto& s : subscriptions) announce(e, s, true);
@@ -660,7 +651,6 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     return;
   }
   for (const auto& claim : frame.sessions()) {
-    DBG("n%u X%u claim of %s by n%u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), claim.client_id().c_str(), (unsigned)number(from));
     const session_id id(claim.session());
     if (id.shard() != shard_) continue;
     auto it = sessions_.find(claim.client_id());

@@ -4,7 +4,6 @@
 
 #include "actors/broker/tell.hpp"
 
-#include "actors/broker/dbg.hpp"
 namespace troupe::broker {
 
 using observe::counter;
@@ -146,11 +145,6 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     waits = true;
   }
   find_receivers(item, several);
-  if (dbg_on()) {
-    std::string to;
-    for (auto& r : *to_) to += " " + std::to_string(r.who->id().value>>48) + "/" + std::to_string(r.who->id().count()) + (r.who->remote()?"R":"L") + (r.who->kept()?"k":"c")+ (r.share?"s":"");
-    DBG("n%u T%u publish %s ->%s", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), std::string(message.payload()).c_str(), to.c_str());
-  }
   if (message.retain() && !item.directed && !item.declined && (!role_ || role_->is_owner())) {
     keep_retained(message, part_of(pending, shard_).writes);
     waits = true;
@@ -360,7 +354,6 @@ void topic_shard::committed(const commit_done& done) {
   if (!done.ok && role_ && part.owed != 0 && !context_.remote->serves(part.shard))
     return hand_over(done.number, part);
   part.done = true;
-  DBG("n%u T%u committed %u part %u ok %d shard %u owed %u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), (unsigned)done.number, done.part, done.ok, number(part.shard), (unsigned)part.owed);
   if (done.ok) {
     for (auto& p : part.parcels)
       for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
@@ -388,7 +381,6 @@ bool topic_shard::close(std::uint64_t number) {
 /// The session shard has another owner: what was to be committed here may have been or not.
 void topic_shard::hand_over(std::uint64_t number, part& from) {
   from.done = true;
-  DBG("T%u hand over %u shard %u", troupe::number(shard_), (unsigned)number, troupe::number(from.shard));
   auto& of = commitments_.at(number);
   if (of.deliver_from != cluster::no_node) {
     of.elsewhere.push_back(troupe::number(from.shard));
@@ -480,11 +472,6 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
     resolve(from, each, pending);
-    if (dbg_on()) {
-      std::string to;
-      for (auto& r : *to_) to += " " + std::to_string(r.who->id().value>>48) + "/" + std::to_string(r.who->id().count());
-      DBG("n%u T%u deliver_from %u req %u %s of %d ->%s elsewhere %d", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), (unsigned)number(from), (unsigned)frame.request(), std::string(item.body->payload()).c_str(), each.receivers_size(), to.c_str(), (int)pending.elsewhere.size());
-    }
     if (!to_->empty()) hand_to(item, pending, now);
   }
   pending.deliver_from = from;
@@ -544,7 +531,6 @@ void topic_shard::hand_out(std::vector<parcel>& parcels) {
       }
       continue;
     }
-    if (dbg_on()) DBG("T%u hand out %s to %s actor %d at %u who %p", number(shard_), std::string(p.messages.front().body->payload()).c_str(), p.to->client_id().c_str(), p.to->actor()!=nullptr, (unsigned)number(p.to->awake_at()), (void*)p.to.get());
     // A session that sleeps finds in the store what was committed for it.
     if (auto actor = p.to->actor())
       tell_now(actor, deliver{std::move(p.messages)});
@@ -556,7 +542,6 @@ void topic_shard::hand_out(std::vector<parcel>& parcels) {
 /// To where its client is connected.
 void topic_shard::forward(const parcel& p) {
   peer::Forward frame;
-  for (auto& d : p.messages) DBG("n%u T%u forward %s order %u to n%u", (unsigned)(context_.remote?number(context_.remote->self()):0), number(shard_), std::string(d.body->payload()).c_str(), (unsigned)d.stored.order, (unsigned)number(p.to->awake_at()));
   bool droppable = true;
   for (const auto& d : p.messages) {
     put_forward(d, p.to->id(), *frame.add_items());

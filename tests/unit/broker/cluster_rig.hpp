@@ -64,7 +64,6 @@ class cluster_rig {
 
   void start(std::size_t i) {
     nodes_[i] = std::make_unique<node>(*this, i, random());
-    if (std::getenv("TROUPE_TRACE")) std::fprintf(stderr, "START n%zu\n", i + 1);
     if (now_ != 0) nodes_[i]->actors.time.set_wall(now_);
     nodes_[i]->spawn(*this);
     for (auto& [id, c] : clients_)
@@ -77,7 +76,6 @@ class cluster_rig {
     if (!nodes_[i]) return;
     for (auto& [id, c] : clients_)
       if (c.at == i) c.device->vanish();
-    if (std::getenv("TROUPE_TRACE")) std::fprintf(stderr, "KILL n%zu\n", i + 1);
     net.leave(id_of(i));
     auto dying = std::move(nodes_[i]);
     dying->own->die();

@@ -251,7 +251,6 @@ void simulated_client::hear(const troupe::session::publish_out& publish) {
               publish.id,                publish.retain,              publish.dup,
               {}};
     if (publish.subscription_ids != nullptr) m.subscription_ids = *publish.subscription_ids;
-    if (std::getenv("TROUPE_TRACE")) std::fprintf(stderr, "client %s hears %s dup %d\n", client_id_.c_str(), m.payload.c_str(), m.dup);
     received.push_back(std::move(m));
   }
   if (publish.level == mqtt::qos::at_least_once) acknowledge(mqtt::ack_kind::puback, publish.id);
@@ -277,7 +276,6 @@ void simulated_client::taken_over(const mqtt::ack_packet& ack) {
   auto& x = it->second;
   auto& list = mqtt::is_error(ack.reason) ? refused_publishes : acknowledged;
   if (!x.released) list.emplace_back(x.body->payload());
-  if (std::getenv("TROUPE_TRACE")) std::fprintf(stderr, "client %s acked %s %d\n", client_id_.c_str(), std::string(x.body->payload()).c_str(), (int)ack.reason);
   if (ack.kind == mqtt::ack_kind::puback || mqtt::is_error(ack.reason)) {
     sending_.erase(it);
     return;
