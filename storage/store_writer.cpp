@@ -50,7 +50,7 @@ std::string store_writer::load_shards() {
   retained_.counts_of_shards(std::move(retained));
   erased_ = erased_sessions(false);
   sweep_from_.clear();
-  auto error = gone_.load(db_, [this](session_id id) { erased_.load_clean(id); });
+  auto error = gone_.load(db_, [this](session_id id) { erased_.load_remembered(id); });
   return error.empty() ? load_erased() : error;
 }
 

@@ -19,9 +19,9 @@ void rocks_store::engine::export_shard(shard_id shard, shard_replicas::exporting
     {
       const std::shared_lock gate(db_->gate());
       if (!db_->is_open()) return refuse("The store is closed.");
-      made = std::make_shared<shard_exporter>(
-          *db_, number(shard), std::move(place),
-          [this](read_queue::job job) { read(std::move(job)); });
+      made =
+          std::make_shared<shard_exporter>(*db_, number(shard), std::move(place),
+                                           [this](read_queue::job job) { read(std::move(job)); });
       error = made->begin();
     }
     if (!error.empty()) return refuse(std::move(error));
@@ -47,18 +47,19 @@ void rocks_store::engine::read_checksum(shard_id shard, std::function<void(shard
 
 void rocks_store::engine::audit(std::shared_ptr<shard_auditor> of,
                                 std::function<void(shard_checksum)> done) {
+  shard_checksum failed;
+  failed.failed = true;
   bool complete = false;
   {
     const std::shared_lock gate(db_->gate());
-    complete = db_->is_open() && of->go_on();
+    if (!db_->is_open()) return done(failed);
+    complete = of->go_on();
   }
   if (complete) return done(of->result());
   // Others get their turn.
-  read([this, of = std::move(of), done = std::move(done)](bool run) {
-    if (run) return audit(of, done);
-    shard_checksum failed;
-    failed.failed = true;
-    done(failed);
+  read([this, of = std::move(of), done = std::move(done), failed](bool run) {
+    if (!run) return done(failed);
+    audit(of, done);
   });
 }
 

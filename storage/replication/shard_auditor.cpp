@@ -17,7 +17,7 @@ std::uint64_t weight(std::uint64_t offset) {
 }  // namespace
 
 shard_auditor::shard_auditor(const database& db, std::uint16_t shard, std::shared_ptr<void> place)
-    : db_(db), place_(std::move(place)), view_(db, shard) {}
+    : place_(std::move(place)), view_(db, shard) {}
 
 bool shard_auditor::go_on() {
   if (!begun_) {
@@ -111,8 +111,8 @@ void shard_auditor::finish_run() {
     sum_.add_text(terms.share);
     if (inside) {
       sum_.add_text(item.body);
-    } else if (view_.get(family::log,
-                         keys::body(number(item.at.shard), item.at.offset).view(), body)
+    } else if (view_
+                   .get(family::log, keys::body(number(item.at.shard), item.at.offset).view(), body)
                    .ok()) {
       sum_.add_text(view(body));
     }

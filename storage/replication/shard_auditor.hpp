@@ -22,7 +22,6 @@ class shard_auditor {
   /// About 1 MiB of records; the gate is held. True when result() is complete.
   bool go_on();
   const shard_checksum& result() const noexcept { return result_; }
-  const database& of() const noexcept { return db_; }
 
  private:
   void add(const shard_view::row& row);
@@ -31,7 +30,6 @@ class shard_auditor {
   void finish_run();
   bool erased(std::string_view key) const;
 
-  const database& db_;
   const std::shared_ptr<void> place_;
   shard_view view_;
   shard_checksum result_;

@@ -60,6 +60,10 @@ std::string store_writer::import_chunk(std::uint16_t shard, std::string_view byt
     begun.state.retained = 0;
     if (auto error = empty_shard(shard, true, false); !error.empty()) return error;
   }
+  // Before the batch has anything: of other shards the journal may have something.
+  if (chunk->last) {
+    if (auto error = retained_.fold_all(); !error.empty()) return error;
+  }
   for (const auto& row : chunk->rows) {
     if (row.which == family::retained) ++begun.state.retained;
     put(row.which, row.key, row.value);
@@ -68,7 +72,6 @@ std::string store_writer::import_chunk(std::uint16_t shard, std::string_view byt
     imports_.insert_or_assign(shard, begun);
     return write(false);
   }
-  if (auto error = retained_.fold_all(); !error.empty()) return error;
   states_.change(shard) = begun.state;
   retained_.replaced(shard, begun.state.retained);
   return write_replaced(shard, sync);
