@@ -85,6 +85,10 @@ void group::core::stop() {
   end_leadership();
   running_ = false;
   outbox_.clear();
+  offer_.reset();
+  if (auto ended = std::exchange(transfer_, nullptr); ended && ended->done) {
+    ended->done(outcome::stopped);
+  }
   for (auto& one : std::exchange(queue_, {})) {
     if (one.done) one.done(outcome::stopped, 0);
   }
@@ -212,6 +216,7 @@ bool group::core::note_role() {
     begin_leadership();
     any = true;
   }
+  any = begin_transfer() || any;
   return finish_transfer() || any;
 }
 

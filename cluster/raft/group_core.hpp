@@ -95,8 +95,9 @@ class group::core {
     node_id to;
     changed done;
     time_ms started;
-    struct raft_transfer request{};
-    bool open = true;  // libraft still knows it
+    struct raft_transfer request {};
+    bool asked = false;
+    bool open = false;  // libraft has it
   };
   struct sent_offer {
     std::string bytes;
@@ -118,7 +119,10 @@ class group::core {
   // group_guards.cpp: what libraft 0.15 gets wrong or leaves open
   bool admit(wire::incoming& message);
   bool admit_entries(wire::incoming& message);
+  void skip_known(wire::incoming& message);
+  log_index hint(log_index index) const;
   bool admit_result(const wire::incoming& message);
+  void retry_at_once(node_id follower);
   void roll_back_configuration(const raft_append_entries& from);
   void sync_configuration();
   bool complete_appends(bool all);
@@ -132,6 +136,7 @@ class group::core {
   void begin_leadership();
   void end_leadership();
   bool try_own();
+  bool begin_transfer();
   bool finish_transfer();
   void close_transfer();
   void send_batch();

@@ -41,15 +41,45 @@ bool group::core::admit_entries(wire::incoming& message) {
   if (args.n_entries > 0 && (mixed || append_bytes_ > settings_.in_flight_bytes || log_full())) {
     message.drop_entries();
   }
+  if (args.term >= raft_.current_term) skip_known(message);
   args.leader_commit = std::min(args.leader_commit, args.prev_log_index + args.n_entries);
   if (args.n_entries > 0 && args.term >= raft_.current_term) roll_back_configuration(args);
   return true;
+}
+
+/// What begins before this log's first entry is committed and known here: libraft would refuse it
+/// step by step, or put entry 1 at the log's end.
+void group::core::skip_known(wire::incoming& message) {
+  auto& args = message.message.append_entries;
+  const auto& known = raft_.log.snapshot;
+  if (args.prev_log_index >= known.last_index || term_of(raft_.log, args.prev_log_index) != 0) {
+    return;
+  }
+  const auto skipped = known.last_index - args.prev_log_index;
+  if (skipped >= args.n_entries) {
+    message.drop_entries();
+  } else {
+    args.n_entries -= static_cast<unsigned>(skipped);
+    std::copy_n(args.entries + skipped, args.n_entries, args.entries);
+  }
+  args.prev_log_index = known.last_index;
+  args.prev_log_term = known.last_term;
+}
+
+/// Where the leader shall look next, after it was refused at `index`. libraft goes back by one
+/// entry each heartbeat; this goes back by a term.
+log_index group::core::hint(log_index index) const {
+  const auto term = term_of(raft_.log, index);
+  if (term == 0) return last_index(raft_.log);
+  while (index > raft_.commit_index && term_of(raft_.log, index) == term) --index;
+  return index;
 }
 
 bool group::core::admit_result(const wire::incoming& message) {
   if (leading_ == 0 || message.term() != leading_) return true;
   auto& stamp = stamps_[message.from()];
   stamp = std::max(stamp, message.stamp);
+  if (message.message.append_entries_result.rejected > 0) retry_at_once(message.from());
   // Entries of earlier terms must not be committed by counting (5.4.2 of the paper), as
   // libraft would: until the first entry of this term is written, results wait.
   if (raft_.last_stored >= barrier_) return true;
@@ -60,6 +90,15 @@ bool group::core::admit_result(const wire::incoming& message) {
     held_.push_back(std::move(copy));
   }
   return false;
+}
+
+/// libraft sends a follower that has refused something no more before the next heartbeat.
+void group::core::retry_at_once(node_id follower) {
+  for (unsigned i = 0; i < raft_.configuration.n; ++i) {
+    if (raft_.configuration.servers[i].id == number(follower)) {
+      raft_.leader_state.progress[i].last_send = 0;
+    }
+  }
 }
 
 bool group::core::replay_results() {

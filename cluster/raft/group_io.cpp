@@ -130,6 +130,7 @@ int group::core::io::send(raft_io* io, raft_io_send* request, const raft_message
     if (result.rejected == 0 && self.answer_limit_ && result.last_log_index > *self.answer_limit_) {
       result.last_log_index = *self.answer_limit_;
     }
+    if (result.rejected > 0) result.last_log_index = self.hint(result.rejected);
     if (result.term == self.heard_term_) stamp = self.heard_stamp_;
   }
   if (message.type == RAFT_IO_APPEND_ENTRIES) {

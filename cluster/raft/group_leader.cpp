@@ -10,16 +10,16 @@ namespace troupe::cluster::raft {
 namespace {
 
 struct batch_request {
-  struct raft_apply request{};
+  struct raft_apply request {};
 };
 
 struct barrier_request {
-  struct raft_barrier request{};
+  struct raft_barrier request {};
   std::function<void(bool passed)> done;
 };
 
 struct change_request {
-  struct raft_change request{};
+  struct raft_change request {};
   std::function<void(int status)> done;
 };
 
@@ -69,10 +69,11 @@ bool group::core::raise_barrier(log_index& at, bool first) {
   }
   // Its entry is handed to the log before raft_barrier() returns.
   at = last_index(raft_.log) + 1;
-  const auto status = raft_barrier(&raft_, &made->request, [](struct raft_barrier* request, int code) {
-    const std::unique_ptr<barrier_request> self(static_cast<barrier_request*>(request->data));
-    if (self->done) self->done(code == 0);
-  });
+  const auto status =
+      raft_barrier(&raft_, &made->request, [](struct raft_barrier* request, int code) {
+        const std::unique_ptr<barrier_request> self(static_cast<barrier_request*>(request->data));
+        if (self->done) self->done(code == 0);
+      });
   if (status == 0) return true;
   delete made;
   return false;
@@ -231,16 +232,30 @@ void group::core::transfer(time_ms now, node_id to, changed done) {
   }
   transfer_ = std::make_unique<running_transfer>(running_transfer{to, std::move(done), now_});
   transfer_->request.data = this;
-  const auto status =
-      raft_transfer(&raft_, &transfer_->request, number(to), [](struct raft_transfer* request) {
-        auto& self = *static_cast<core*>(request->data);
-        if (self.transfer_) self.transfer_->open = false;
-      });
-  if (status != 0) {
-    auto ended = std::exchange(transfer_, nullptr);
-    if (ended->done) ended->done(outcome_of(status));
-  }
   settle();
+}
+
+/// libraft asks the other one to stand for election as soon as it has sent it everything. It
+/// is asked once, and does so only with all of it: so it gets time to answer.
+bool group::core::begin_transfer() {
+  if (!transfer_ || transfer_->asked || leading_ == 0 || raft_.state != RAFT_LEADER) return false;
+  const auto last = last_index(raft_.log);
+  for (unsigned i = 0; i < raft_.configuration.n; ++i) {
+    if (raft_.configuration.servers[i].id != number(transfer_->to)) continue;
+    if (raft_.leader_state.progress[i].match_index < last) break;
+    transfer_->asked = transfer_->open = true;
+    const auto status = raft_transfer(&raft_, &transfer_->request, number(transfer_->to),
+                                      [](struct raft_transfer* request) {
+                                        auto& self = *static_cast<core*>(request->data);
+                                        if (self.transfer_) self.transfer_->open = false;
+                                      });
+    if (status != 0) transfer_->open = false;
+    return true;
+  }
+  if (now_ - transfer_->started < settings_.election_timeout_ms) return false;
+  auto ended = std::exchange(transfer_, nullptr);
+  if (ended->done) ended->done(outcome::timed_out);
+  return true;
 }
 
 /// Whoever has given his vote away would otherwise give another one to the node that
@@ -253,7 +268,7 @@ void group::core::close_transfer() {
 
 bool group::core::finish_transfer() {
   if (!transfer_) return false;
-  if (leading_ != 0 && transfer_->open) return false;
+  if (leading_ != 0 && (transfer_->open || !transfer_->asked)) return false;
   auto result = outcome::timed_out;
   if (leading_ == 0) {
     if (leader_ == no_node && now_ - transfer_->started < 2U * settings_.election_timeout_ms) {

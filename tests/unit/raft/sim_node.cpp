@@ -58,8 +58,8 @@ void sim_node::start() {
 void sim_node::crash() {
   ++life_;
   disk_.crash(in_.random(0, disk_.waiting()));
-  owned_ = 0;
   group_.reset();
+  owned_ = 0;
   to_apply_.clear();
   incoming_.reset();
   served_.clear();

@@ -46,6 +46,30 @@ void simulation::violate(const std::string& what) {
   }
 }
 
+std::string simulation::describe() {
+  std::string out;
+  for (auto& one : nodes_) {
+    out += "\n  node " + std::to_string(number(one->id()));
+    if (!one->up()) continue;
+    const auto at = one->group().figures();
+    out += " role " + std::to_string(static_cast<int>(at.role)) + " term " +
+           std::to_string(at.term) + " leader " + std::to_string(number(at.leader)) + " log " +
+           std::to_string(at.first) + ".." + std::to_string(at.last) + " committed " +
+           std::to_string(at.committed) + " applied " + std::to_string(at.applied) + " snapshot " +
+           std::to_string(at.snapshot) + (one->owns() ? " owner" : "") + " dropped " +
+           std::to_string(at.dropped) + " members";
+    for (const auto& member : one->group().members()) {
+      out += ' ' + std::to_string(number(member.node)) + ':' +
+             std::to_string(static_cast<int>(member.role));
+    }
+    for (const auto& follower : at.followers) {
+      out += " [" + std::to_string(number(follower.node)) + " match " +
+             std::to_string(follower.match) + (follower.snapshot ? " snapshot]" : "]");
+    }
+  }
+  return out;
+}
+
 bool simulation::run_until(time_ms span, const std::function<bool()>& done) {
   const auto end = now_ + span;
   while (violation_.empty() && !events_.empty() && events_.top().when <= end) {
@@ -267,6 +291,7 @@ bool simulation::all_equal() {
   }
   for (const auto& [index, acknowledged] : acked_) {
     const auto& commands = leads->state().commands;
+    if (index > leads->state().index) return false;
     const auto found = std::lower_bound(
         commands.begin(), commands.end(), index,
         [](const auto& command, log_index wanted) { return command.first < wanted; });

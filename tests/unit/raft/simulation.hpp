@@ -67,6 +67,8 @@ class simulation {
   /// Empty: all is well.
   const std::string& violation() const { return violation_; }
   void violate(const std::string& what);
+  /// Where each replica stands, for a failed run.
+  std::string describe();
 
   sim_node* owner();  // the one with the highest term; null: none
   sim_node& node(std::uint32_t i) { return *nodes_[i]; }
