@@ -136,7 +136,16 @@ void group::core::hand(wire::incoming& message) {
   const auto address = address_of(message.from());
   auto* taken = message.take();
   taken->server_address = address.c_str();
+  // Whether a vote counts is for the candidate to know: this node may not have heard yet that
+  // it is a voter. libraft would refuse, and perhaps nobody could win any more.
+  int* own_role = nullptr;
+  for (unsigned i = 0; taken->type == RAFT_IO_REQUEST_VOTE && i < raft_.configuration.n; ++i) {
+    auto& server = raft_.configuration.servers[i];
+    if (server.id == raft_.id) own_role = &server.role;
+  }
+  const auto kept_role = own_role ? std::exchange(*own_role, RAFT_VOTER) : 0;
   receive_(&io_, taken);
+  if (own_role) *own_role = kept_role;
   answer_limit_.reset();
 }
 
