@@ -25,11 +25,13 @@ group::core::core(const group_settings& settings, group_host& host)
   raft_set_snapshot_trailing(&raft_, settings_.trailing_entries);
   raft_set_max_catch_up_round_duration(&raft_, most_catch_up_ms);
   raft_set_pre_vote(&raft_, true);
+  make_configuration({{settings_.self, member_role::voter}}, alone_);
 }
 
 group::core::~core() {
   stop();
   raft_close(&raft_, nullptr);
+  raft_configuration_close(&alone_);
 }
 
 std::string group::core::start(time_ms now, storage::raft_log_content content, log_index applied) {
@@ -137,15 +139,12 @@ void group::core::hand(wire::incoming& message) {
   auto* taken = message.take();
   taken->server_address = address.c_str();
   // Whether a vote counts is for the candidate to know: this node may not have heard yet that
-  // it is a voter. libraft would refuse, and perhaps nobody could win any more.
-  int* own_role = nullptr;
-  for (unsigned i = 0; taken->type == RAFT_IO_REQUEST_VOTE && i < raft_.configuration.n; ++i) {
-    auto& server = raft_.configuration.servers[i];
-    if (server.id == raft_.id) own_role = &server.role;
-  }
-  const auto kept_role = own_role ? std::exchange(*own_role, RAFT_VOTER) : 0;
+  // it is a voter, or a member at all. libraft would refuse, and perhaps nobody could win
+  // any more.
+  const bool ballot = taken->type == RAFT_IO_REQUEST_VOTE && !is_voter(settings_.self);
+  if (ballot) std::swap(raft_.configuration, alone_);
   receive_(&io_, taken);
-  if (own_role) *own_role = kept_role;
+  if (ballot) std::swap(raft_.configuration, alone_);
   answer_limit_.reset();
 }
 
