@@ -3,6 +3,8 @@
 #include "cluster/map/even_owners.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <functional>
 #include <utility>
 
 namespace troupe::cluster {
@@ -36,7 +38,7 @@ class placing {
     }
     for (std::size_t shard = 0; shard < sets_.size(); ++shard) shrink(shard);
     for (std::size_t shard = 0; shard < sets_.size(); ++shard) fill(shard);
-    while (even_out()) {
+    while (even_out_free() || even_out()) {
     }
     return std::move(sets_);
   }
@@ -68,6 +70,48 @@ class placing {
       ++load_[*best];
       set.push_back(*best);
     }
+  }
+
+  /// Replicas that no node has yet go anywhere without a copy more: along the
+  /// shortest chain of such from a node to one that has at least two fewer.
+  /// False: there is none.
+  bool even_out_free() {
+    std::vector<std::pair<std::size_t, node_id>> by_load;
+    for (const auto& [node, load] : load_) by_load.emplace_back(load, node);
+    std::ranges::sort(by_load, std::greater<>());
+    if (by_load.front().first - by_load.back().first <= 1) return false;
+    return std::ranges::any_of(by_load,
+                               [&](const auto& each) { return even_out_free(each.second); });
+  }
+
+  bool even_out_free(node_id from) {
+    struct hop {
+      node_id before;
+      std::size_t shard;
+    };
+    std::map<node_id, hop> reached{{from, {no_node, 0}}};
+    std::deque<node_id> next{from};
+    while (!next.empty()) {
+      const node_id at = next.front();
+      next.pop_front();
+      if (load_[at] + 2 <= load_[from]) {
+        for (node_id to = at; to != from; to = reached.at(to).before) {
+          const auto& [before, shard] = reached.at(to);
+          *std::ranges::find(sets_[shard], before) = to;
+        }
+        --load_[from];
+        ++load_[at];
+        return true;
+      }
+      for (std::size_t shard = 0; shard < sets_.size(); ++shard) {
+        if (!holds(sets_[shard], at) || holds(before_[shard], at)) continue;
+        for (const auto& [node, load] : load_) {
+          if (!holds(sets_[shard], node) && reached.try_emplace(node, hop{at, shard}).second)
+            next.push_back(node);
+        }
+      }
+    }
+    return false;
   }
 
   /// Moves one replica from a fullest to an emptiest node; false: they are even.
