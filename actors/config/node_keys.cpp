@@ -186,14 +186,15 @@ constexpr key<configuration> table[] = {
     cluster<&g::secret_file>("cluster.secret_file", k::text, restart, file_path,
                              R"("/etc/troupe/cluster-secret")", "none",
                              "File that holds the secret, instead of cluster.secret."),
-    cluster<&g::seeds>("cluster.seeds", k::list, restart, key_range{0, 64}, R"([])", "",
-                       "Nodes to ask for the cluster, such as [\"10.0.0.1:4883\", "
-                       "\"10.0.0.2:4883\"]. All nodes may\nhave the same list. A node without seeds "
-                       "makes a cluster of its own, unless bootstrap_expect says otherwise."),
-    cluster<&g::bootstrap_expect>("cluster.bootstrap_expect", k::integer, restart, key_range{1, 64},
-                                  "1", "",
-                                  "Members that a new cluster waits for before it places shards and "
-                                  "takes devices."),
+    cluster<&g::seeds>(
+        "cluster.seeds", k::list, restart, key_range{0, 64}, R"([])", "",
+        "Nodes to ask for the cluster, such as [\"10.0.0.1:4883\", "
+        "\"10.0.0.2:4883\"]. All nodes may\nhave the same list. A node without seeds "
+        "makes a cluster of its own, unless bootstrap_expect says otherwise."),
+    cluster<&g::bootstrap_expect>(
+        "cluster.bootstrap_expect", k::integer, restart, key_range{1, 64}, "1", "",
+        "Members that a new cluster waits for before it places shards and "
+        "takes devices."),
     cluster<&g::replicas>("cluster.replicas", k::integer, restart, key_range{1, 7}, "3", "",
                           "Nodes that hold each shard of a new cluster, or as many as there are."),
     cluster<&g::witness>("cluster.witness", k::boolean, restart, any_flag, "false", "",
@@ -211,8 +212,8 @@ constexpr key<configuration> table[] = {
     cluster<&g::suspect_time>("cluster.suspect_time", k::duration, restart,
                               key_range{200, 60 * second}, R"("3s")", "",
                               "Time without an answer after which a node is taken for dead."),
-    cluster<&g::resume_time>("cluster.resume_time", k::duration, restart, key_range{0, 600 * second},
-                             R"("10s")", "",
+    cluster<&g::resume_time>("cluster.resume_time", k::duration, restart,
+                             key_range{0, 600 * second}, R"("10s")", "",
                              "How long a broken link between two living nodes is waited for."),
     cluster<&g::insecure>("cluster.insecure", k::boolean, restart, any_flag, "false", "",
                           "Whether nodes may talk beyond loopback without TLS: only in a network "
@@ -222,10 +223,10 @@ constexpr key<configuration> table[] = {
                                  "PEM file: this node's certificate, then its chain."),
     cluster_tls<&t::key>("cluster.tls.key", k::text, restart, file_path,
                          R"("/etc/troupe/cluster/node.key")", "none", "PEM file: the private key."),
-    cluster_tls<&t::key_passphrase>("cluster.tls.key_passphrase", k::secret, restart,
-                                    key_range{0, 4096}, R"("")", "",
-                                    "Passphrase of the key, best as \"file:///path\" of a file that "
-                                    "holds it."),
+    cluster_tls<&t::key_passphrase>(
+        "cluster.tls.key_passphrase", k::secret, restart, key_range{0, 4096}, R"("")", "",
+        "Passphrase of the key, best as \"file:///path\" of a file that "
+        "holds it."),
     cluster_tls<&t::ca>("cluster.tls.ca", k::text, restart, file_path,
                         R"("/etc/troupe/cluster/ca.pem")", "none",
                         "PEM file: the authority that signs the nodes of this cluster, and nobody "

@@ -51,7 +51,8 @@ std::optional<node_id> parse(std::string_view text) {
   if (!text.starts_with(heading)) return std::nullopt;
   const auto digits = text.substr(heading.size(), 16);
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   if (error != std::errc() || end != digits.data() + digits.size() || value == 0)
     return std::nullopt;
   const node_id node{value};

@@ -11,13 +11,19 @@ constexpr std::size_t most_gone = 1024;
 constexpr std::size_t most_voters = 5;
 constexpr std::uint32_t largest_expect = most_members;
 
-outcome changed() { return {outcome::kind::changed, {}}; }
-outcome unchanged() { return {outcome::kind::unchanged, {}}; }
+outcome changed() {
+  return {outcome::kind::changed, {}};
+}
+outcome unchanged() {
+  return {outcome::kind::unchanged, {}};
+}
 outcome refused(std::string sentence) {
   return {outcome::kind::refused, std::move(sentence)};
 }
 
-outcome not_formed() { return refused("There is no cluster yet."); }
+outcome not_formed() {
+  return refused("There is no cluster yet.");
+}
 
 std::string gone_sentence(node_id node) {
   return "Node " + to_string(node) +
@@ -43,9 +49,8 @@ const member* cluster_state::find(node_id node) const {
 }
 
 const member* cluster_state::find(std::string_view name) const {
-  const auto found = std::ranges::find(members_, name, [](const auto& each) -> std::string_view {
-    return each.second.name;
-  });
+  const auto found = std::ranges::find(
+      members_, name, [](const auto& each) -> std::string_view { return each.second.name; });
   return found == members_.end() ? nullptr : &found->second;
 }
 
@@ -132,15 +137,16 @@ outcome cluster_state::act(const command::join& what) {
                    std::to_string(shards_) + ": set node.shards and use an empty directory.");
   if (const auto* other = find(who.name); other != nullptr && other->node != who.node)
     return refused("The name " + who.name + " belongs to another member (node " +
-                   to_string(other->node) + "): set node.name, or evict that member if it is no more.");
+                   to_string(other->node) +
+                   "): set node.name, or evict that member if it is no more.");
   if (const auto found = members_.find(who.node); found != members_.end()) {
     member next = who;
     next.state = found->second.state;
     next.joined = found->second.joined;
     if (next.kind != found->second.kind)
-      return refused("Member " + who.name + " is a " +
-                     std::string(to_string(found->second.kind)) +
-                     " member; to change that it must leave and join with an empty data directory.");
+      return refused(
+          "Member " + who.name + " is a " + std::string(to_string(found->second.kind)) +
+          " member; to change that it must leave and join with an empty data directory.");
     if (next == found->second) return unchanged();
     found->second = std::move(next);
     return changed();
@@ -193,9 +199,11 @@ outcome cluster_state::act(const command::retire& what) {
   if (gone(what.node)) return unchanged();
   const auto* who = find(what.node);
   if (who == nullptr) return refused("Node " + to_string(what.node) + " is no member.");
-  if (who->state != member_state::leaving) return refused("Member " + who->name + " is not leaving.");
+  if (who->state != member_state::leaving)
+    return refused("Member " + who->name + " is not leaving.");
   if (const auto held = replicas_on(what.node); held != 0)
-    return refused("Member " + who->name + " still is to hold " + std::to_string(held) + " shards.");
+    return refused("Member " + who->name + " still is to hold " + std::to_string(held) +
+                   " shards.");
   forget(what.node);
   return changed();
 }
@@ -230,7 +238,8 @@ std::string cluster_state::refusal_of(const replica_set& set, std::size_t shard)
   const auto& now = map_.shards.empty() ? replica_set{} : map_.shards[shard].replicas;
   for (const node_id node : set) {
     const auto* who = find(node);
-    if (who == nullptr) return of + " would be on node " + to_string(node) + ", which is no member.";
+    if (who == nullptr)
+      return of + " would be on node " + to_string(node) + ", which is no member.";
     if (who->kind == member_kind::witness)
       return of + " would be on " + who->name + ", a witness, which holds no data.";
     const bool held = std::ranges::find(now, node) != now.end();

@@ -29,14 +29,18 @@ void put(const join& from, command_record& record) {
   to.set_shards(from.shards);
 }
 
-void put(const confirm& from, command_record& to) { to.mutable_confirm()->set_node(number(from.node)); }
+void put(const confirm& from, command_record& to) {
+  to.mutable_confirm()->set_node(number(from.node));
+}
 
 void put(const leave& from, command_record& to) {
   to.mutable_leave()->set_node(number(from.node));
   to.mutable_leave()->set_force(from.force);
 }
 
-void put(const retire& from, command_record& to) { to.mutable_retire()->set_node(number(from.node)); }
+void put(const retire& from, command_record& to) {
+  to.mutable_retire()->set_node(number(from.node));
+}
 
 void put(const evict& from, command_record& to) {
   to.mutable_evict()->set_node(number(from.node));

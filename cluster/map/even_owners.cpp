@@ -43,8 +43,8 @@ class matching {
     }
     for (std::size_t shard = 0; shard < sets_.size(); ++shard) {
       auto& set = sets_[shard];
-      const auto front = std::ranges::find_if(
-          set, [&](node_id node) { return index_.at(node) == owner_[shard]; });
+      const auto front =
+          std::ranges::find_if(set, [&](node_id node) { return index_.at(node) == owner_[shard]; });
       std::rotate(set.begin(), front, front + 1);
     }
   }

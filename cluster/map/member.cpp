@@ -41,7 +41,8 @@ std::string to_string(node_id node) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text(16, '0');
   auto rest = number(node);
-  for (auto each = text.rbegin(); each != text.rend(); ++each, rest >>= 4) *each = digits[rest & 15];
+  for (auto each = text.rbegin(); each != text.rend(); ++each, rest >>= 4)
+    *each = digits[rest & 15];
   return text;
 }
 

@@ -63,8 +63,8 @@ class placing {
       const node_id* best = nullptr;
       for (const auto& [node, load] : load_) {
         if (holds(set, node)) continue;
-        if (best == nullptr || std::pair(load, mixed(shard, node)) <
-                                   std::pair(load_[*best], mixed(shard, *best)))
+        if (best == nullptr ||
+            std::pair(load, mixed(shard, node)) < std::pair(load_[*best], mixed(shard, *best)))
           best = &node;
       }
       ++load_[*best];
@@ -116,8 +116,8 @@ class placing {
 
   /// Moves one replica from a fullest to an emptiest node; false: they are even.
   bool even_out() {
-    const auto [least, most] = std::ranges::minmax_element(
-        load_, {}, [](const auto& each) { return each.second; });
+    const auto [least, most] =
+        std::ranges::minmax_element(load_, {}, [](const auto& each) { return each.second; });
     if (most->second - least->second <= 1) return false;
     const node_id from = most->first;
     const node_id to = least->first;
@@ -165,8 +165,8 @@ placement_plan plan(const std::map<node_id, member>& members, const shard_map& n
   for (const auto& [node, who] : members) {
     if (who.kind == member_kind::full && who.state == member_state::up) nodes.push_back(node);
   }
-  result.replicas = static_cast<std::uint32_t>(
-      std::min({std::size_t{wanted}, nodes.size(), most_replicas}));
+  result.replicas =
+      static_cast<std::uint32_t>(std::min({std::size_t{wanted}, nodes.size(), most_replicas}));
   if (result.replicas == 0) return result;
   std::vector<replica_set> before(shards);
   for (std::size_t i = 0; i < std::min<std::size_t>(shards, now.shards.size()); ++i)
@@ -178,8 +178,7 @@ placement_plan plan(const std::map<node_id, member>& members, const shard_map& n
     result.copies += missing(after[i], before[i]);
     result.dropped += missing(before[i], after[i]);
     if (before[i].empty() || before[i].front() != after[i].front()) ++result.owners;
-    result.moves.push_back(
-        {static_cast<shard_id>(i), std::move(before[i]), std::move(after[i])});
+    result.moves.push_back({static_cast<shard_id>(i), std::move(before[i]), std::move(after[i])});
   }
   return result;
 }
@@ -222,12 +221,11 @@ std::string describe(const placement_plan& what, const cluster_state& state) {
     if (!each.before.empty()) --by_node[each.before.front()].owned_after;
     ++by_node[each.after.front()].owned_after;
   }
-  std::string text = std::to_string(what.moves.size()) + " of " + std::to_string(state.shards()) +
-                     " shards change: " + std::to_string(what.copies) +
-                     " replicas to be copied, " + std::to_string(what.dropped) +
-                     " to be given up, " + std::to_string(what.owners) +
-                     " preferred owners change. Replicas of each shard: " +
-                     std::to_string(what.replicas) + ".\n";
+  std::string text =
+      std::to_string(what.moves.size()) + " of " + std::to_string(state.shards()) +
+      " shards change: " + std::to_string(what.copies) + " replicas to be copied, " +
+      std::to_string(what.dropped) + " to be given up, " + std::to_string(what.owners) +
+      " preferred owners change. Replicas of each shard: " + std::to_string(what.replicas) + ".\n";
   for (const auto& [node, of] : by_node) {
     const auto* who = state.find(node);
     text += (who ? who->name : to_string(node)) + ": replicas " +

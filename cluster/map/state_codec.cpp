@@ -70,7 +70,8 @@ std::string cluster_state::inconsistency() const {
     return *this == cluster_state{} ? std::string() : "it belongs to no cluster, but is not empty";
   if (shards_ == 0 || replicas_ == 0 || replicas_ > most_replicas || expect_ == 0)
     return "its settings are out of range";
-  if (members_.empty() || members_.size() > most_members) return "its members are too few or too many";
+  if (members_.empty() || members_.size() > most_members)
+    return "its members are too few or too many";
   std::set<std::string_view> names;
   for (const auto& [node, who] : members_) {
     if (!cluster::refusal_of(who).empty()) return "a member in it cannot be one";

@@ -71,7 +71,9 @@ exit_code order(const options& with, const char* what, const json& body) {
   });
 }
 
-exit_code join(const options& with) { return order(with, "join", {{"address", with.target}}); }
+exit_code join(const options& with) {
+  return order(with, "join", {{"address", with.target}});
+}
 
 exit_code leave(const options& with) {
   json body = {{"force", with.force}};
@@ -83,13 +85,16 @@ exit_code evict(const options& with) {
   return order(with, "evict", {{"node", with.target}, {"force", with.force}});
 }
 
-exit_code plan(const options& with) { return order(with, "plan", {{"apply", with.apply}}); }
+exit_code plan(const options& with) {
+  return order(with, "plan", {{"apply", with.apply}});
+}
 
 }  // namespace
 
 action declare_cluster(CLI::App& command) {
   const auto said = std::make_shared<options>();
-  auto commands = std::make_shared<std::vector<std::pair<CLI::App*, exit_code (*)(const options&)>>>();
+  auto commands =
+      std::make_shared<std::vector<std::pair<CLI::App*, exit_code (*)(const options&)>>>();
   command.require_subcommand(1);
   const auto add = [&](const char* name, const char* help, exit_code (*act)(const options&)) {
     auto* const added = command.add_subcommand(name, help);

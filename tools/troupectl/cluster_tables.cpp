@@ -15,7 +15,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string or_dash(std::string text) { return text.empty() ? "-" : std::move(text); }
+std::string or_dash(std::string text) {
+  return text.empty() ? "-" : std::move(text);
+}
 
 std::string count(const json& from, const char* key) {
   return std::to_string(from.at(key).get<std::uint64_t>());
@@ -91,13 +93,13 @@ std::string cluster_table(const json& view) {
     const auto& link = each.at("link");
     const auto state = link.at("state").get<std::string>();
     const bool up = state == "up";
-    members.add({member_name(each, view), each.at("address").get<std::string>(),
-                 role_of(each, view), each.at("state").get<std::string>(),
-                 state == "self" ? "-" : state,
-                 up ? milliseconds_text(link.at("round_trip_seconds").get<double>()) : "-",
-                 up ? size_text(link.at("window_bytes").get<std::uint64_t>()) : "-",
-                 count(each, "replicas"), count(each, "owned"),
-                 or_dash(each.at("release").get<std::string>()), each.at("node").get<std::string>()});
+    members.add(
+        {member_name(each, view), each.at("address").get<std::string>(), role_of(each, view),
+         each.at("state").get<std::string>(), state == "self" ? "-" : state,
+         up ? milliseconds_text(link.at("round_trip_seconds").get<double>()) : "-",
+         up ? size_text(link.at("window_bytes").get<std::uint64_t>()) : "-",
+         count(each, "replicas"), count(each, "owned"),
+         or_dash(each.at("release").get<std::string>()), each.at("node").get<std::string>()});
   }
   return text + "\n" + members.text();
 }
@@ -116,9 +118,9 @@ std::string shards_table(const json& view) {
       to += (to.empty() ? "" : ", ") + replica.get<std::string>();
     }
     auto same = groups.begin();
-    while (same != groups.end() && (same->owner != found.owner ||
-                                    same->preferred != found.preferred ||
-                                    same->others != found.others))
+    while (same != groups.end() &&
+           (same->owner != found.owner || same->preferred != found.preferred ||
+            same->others != found.others))
       ++same;
     if (same == groups.end()) same = groups.insert(same, std::move(found));
     same->shards.push_back(each.at("shard").get<std::uint64_t>());

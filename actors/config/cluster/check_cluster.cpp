@@ -13,7 +13,7 @@ constexpr std::size_t shortest_secret = 16;
 
 /// Keys that say that a cluster is wanted.
 constexpr std::array<std::string_view, 6> telling_keys{
-    "cluster.seeds",   "cluster.advertise",        "cluster.bootstrap_expect",
+    "cluster.seeds",   "cluster.advertise",       "cluster.bootstrap_expect",
     "cluster.witness", "cluster.tls.certificate", "cluster.secret_file"};
 
 bool has_control_characters(std::string_view text) {
@@ -32,8 +32,8 @@ void draft::check_cluster() {
     if (!cluster.seeds.empty() || cluster.witness || cluster.bootstrap_expect > 1) {
       for (const auto key : telling_keys) {
         if (!given_.contains(key)) continue;
-        refuse(place_of(key), std::string(key) +
-                                  " needs cluster.listen: the nodes of a cluster reach each other");
+        refuse(place_of(key),
+               std::string(key) + " needs cluster.listen: the nodes of a cluster reach each other");
         return;
       }
     }
@@ -46,7 +46,8 @@ void draft::check_cluster() {
 
 void draft::check_cluster_secret() {
   auto& cluster = value_.cluster;
-  std::string place = place_of(given_.contains("cluster.secret") ? "cluster.secret" : "cluster.listen");
+  std::string place =
+      place_of(given_.contains("cluster.secret") ? "cluster.secret" : "cluster.listen");
   if (!cluster.secret_file.empty()) {
     place = place_of("cluster.secret_file");
     if (!cluster.secret.empty())
@@ -60,8 +61,8 @@ void draft::check_cluster_secret() {
   if (cluster.secret.empty())
     refuse(place, "a node of a cluster needs cluster.secret or cluster.secret_file");
   else if (cluster.secret.size() < shortest_secret)
-    refuse(place, "cluster.secret must have at least " + std::to_string(shortest_secret) +
-                      " characters");
+    refuse(place,
+           "cluster.secret must have at least " + std::to_string(shortest_secret) + " characters");
   else if (has_control_characters(cluster.secret))
     refuse(place, "cluster.secret must be one line of text");
 }
@@ -93,8 +94,10 @@ void draft::check_cluster_addresses() {
   }
   if (cluster.advertise) {
     if (is_wildcard(*cluster.advertise))
-      refuse(place_of("cluster.advertise"), "cluster.advertise must be an address that other nodes "
-                                            "can reach, not " + to_string(*cluster.advertise));
+      refuse(place_of("cluster.advertise"),
+             "cluster.advertise must be an address that other nodes "
+             "can reach, not " +
+                 to_string(*cluster.advertise));
   } else if (is_wildcard(*cluster.listen)) {
     refuse(place_of("cluster.listen"),
            "cluster.listen " + to_string(*cluster.listen) +

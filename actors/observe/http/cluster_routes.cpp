@@ -151,8 +151,10 @@ void add_cluster_routes(http_router& routes, std::shared_ptr<cluster_source> sou
       reply(json_response(json_of(shards)));
     });
   });
-  constexpr std::pair<const char*, kind> orders[] = {
-      {"/join", kind::join}, {"/leave", kind::leave}, {"/evict", kind::evict}, {"/plan", kind::plan}};
+  constexpr std::pair<const char*, kind> orders[] = {{"/join", kind::join},
+                                                     {"/leave", kind::leave},
+                                                     {"/evict", kind::evict},
+                                                     {"/plan", kind::plan}};
   for (const auto& [path, what] : orders) {
     add("POST", path,
         [what = what](cluster_source& from, const http_request& request, http_reply reply) {

@@ -12,8 +12,8 @@ namespace troupe::observe {
 
 /// The link to a member, as this node has it.
 struct link_view {
-  std::string state;               // "up", "down", "self"
-  std::uint64_t sent_bytes = 0;    // since the start
+  std::string state;             // "up", "down", "self"
+  std::uint64_t sent_bytes = 0;  // since the start
   std::uint64_t received_bytes = 0;
   std::uint64_t window_bytes = 0;  // sent and not acknowledged
   std::uint64_t dropped = 0;       // frames that nobody waited for, given up
@@ -35,8 +35,8 @@ struct member_view {
 
 struct cluster_view {
   std::string name;
-  std::string id;    // 16 hexadecimal digits; empty: no member yet
-  std::string self;  // name of the node that is asked
+  std::string id;      // 16 hexadecimal digits; empty: no member yet
+  std::string self;    // name of the node that is asked
   std::string leader;  // name of the meta group's leader, empty: none that is known
   std::uint64_t term = 0;
   std::uint64_t map_version = 0;
@@ -66,9 +66,9 @@ struct cluster_order {
 
 /// What became of it.
 struct cluster_answer {
-  bool done = false;        // false: refused, nothing was changed
+  bool done = false;         // false: refused, nothing was changed
   bool unavailable = false;  // nobody could decide: no majority, or too late. It may still happen
-  std::string text;         // for people, one or more lines
+  std::string text;          // for people, one or more lines
 };
 
 /// Where the routes ask. Called on the HTTP server's loop; each callback is

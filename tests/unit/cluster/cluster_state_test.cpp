@@ -33,7 +33,9 @@ void changes(cluster_state& state, const cmd::any& what) {
   CHECK(state == after);
 }
 
-void place_all(cluster_state& state) { changes(state, command_of(plan(state))); }
+void place_all(cluster_state& state) {
+  changes(state, command_of(plan(state)));
+}
 
 }  // namespace
 
@@ -86,8 +88,9 @@ TEST_CASE("nonsense is refused with a sentence", "[map]") {
   CHECK(refusal(state, other) == "This node is a member of cluster plant already.");
   auto twice = join(9);
   twice.who.name = "n3";
-  CHECK(refusal(state, twice).find("The name n3 belongs to another member (node "
-                                   "0000000000000003)") == 0);
+  CHECK(refusal(state, twice)
+            .find("The name n3 belongs to another member (node "
+                  "0000000000000003)") == 0);
   auto stranger = join(9);
   stranger.cluster_name = "other";
   CHECK(refusal(state, stranger) ==
@@ -242,9 +245,8 @@ TEST_CASE("commands and states survive their bytes", "[map]") {
 TEST_CASE("what is newer or malformed is not applied", "[map]") {
   auto state = cluster_of(3);
   const auto before = state;
-  for (const std::string& bytes :
-       {std::string(), std::string("\xff\xff\xff"), std::string("\x08\x02", 2),
-        std::string("\x08\x01", 2)}) {
+  for (const std::string& bytes : {std::string(), std::string("\xff\xff\xff"),
+                                   std::string("\x08\x02", 2), std::string("\x08\x01", 2)}) {
     const auto result = state.apply(bytes);
     CHECK(result.what == kind::unreadable);
     CHECK_FALSE(result.sentence.empty());
@@ -297,7 +299,8 @@ TEST_CASE("random commands never lead to what a snapshot could not hold", "[map]
       cmd::any what = form();
       switch (random() % 9) {
         case 0:
-          what = join(1 + random() % 7, random() % 4 == 0 ? member_kind::witness : member_kind::full);
+          what =
+              join(1 + random() % 7, random() % 4 == 0 ? member_kind::witness : member_kind::full);
           break;
         case 1:
           what = join(8 + random() % 200);

@@ -10,7 +10,9 @@ namespace members {
 
 using namespace troupe::cluster;
 
-inline node_id id(std::uint64_t n) { return node_id{n}; }
+inline node_id id(std::uint64_t n) {
+  return node_id{n};
+}
 
 /// "n7" on host-7:4883.
 inline member named(std::uint64_t n, member_kind kind = member_kind::full) {

@@ -31,8 +31,7 @@ struct site {
   placement_plan apply() {
     auto made = make();
     if (map.shards.empty()) map.shards.resize(shards);
-    for (const auto& each : made.moves)
-      map.shards[number(each.shard)].replicas = each.after;
+    for (const auto& each : made.moves) map.shards[number(each.shard)].replicas = each.after;
     ++map.version;
     check(made);
     return made;
@@ -166,9 +165,8 @@ TEST_CASE("placement stays even, minimal and stable whatever comes and goes", "[
         std::erase_if(at.nodes, [&](const auto& each) {
           return each.second.state == member_state::leaving && random() % 3 == 0;
         });
-        if (std::ranges::none_of(at.nodes, [](const auto& each) {
-              return each.second.state == member_state::up;
-            }))
+        if (std::ranges::none_of(
+                at.nodes, [](const auto& each) { return each.second.state == member_state::up; }))
           at.add(next++ * 7919 % 1009);
       }
       site trimmed = at;

@@ -13,7 +13,9 @@ namespace {
 const std::string on = "[cluster]\nlisten = \"127.0.0.1:4883\"\n";
 const std::string secret = "secret = \"0123456789abcdef\"\n";
 
-load_result from(const std::string& toml) { return load_text(toml, "t.toml", {}); }
+load_result from(const std::string& toml) {
+  return load_text(toml, "t.toml", {});
+}
 
 configuration good(const std::string& toml) {
   const auto result = from(toml);

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sys/stat.h>
 #include <iterator>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace troupe;
@@ -67,8 +67,12 @@ TEST_CASE("a damaged id is refused with its file and the way out, and stays as i
   const folder at;
   identify(at.path(), [] { return 0x1234; });
   const auto good = at.text();
-  std::vector<std::string> damaged{"", "\n", good.substr(0, good.size() - 2), good + "x",
-                                   std::string(300, 'x'), "troupe node 2 " + good.substr(14),
+  std::vector<std::string> damaged{"",
+                                   "\n",
+                                   good.substr(0, good.size() - 2),
+                                   good + "x",
+                                   std::string(300, 'x'),
+                                   "troupe node 2 " + good.substr(14),
                                    std::string(300, '\0')};
   for (std::size_t i = 0; i < good.size(); ++i) {
     auto text = good;
@@ -95,4 +99,6 @@ TEST_CASE("a folder or a pipe in its place, or no directory, is an error without
   CHECK(identify(at.path() + "/nowhere", [] { return 1; }).error.starts_with("Cannot write "));
 }
 
-TEST_CASE("the kernel's numbers differ") { CHECK(node::kernel_random() != node::kernel_random()); }
+TEST_CASE("the kernel's numbers differ") {
+  CHECK(node::kernel_random() != node::kernel_random());
+}
