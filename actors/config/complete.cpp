@@ -36,10 +36,6 @@ std::string place_of(const listener_draft& listener, std::string_view key) {
   return found == listener.given.end() ? listener.where : found->second;
 }
 
-bool is_wildcard(const endpoint& address) {
-  return address.host == "0.0.0.0" || address.host == "::" || address.host == "*";
-}
-
 /// True if the kernel would refuse the second of the two.
 bool collide(const endpoint& a, const endpoint& b) {
   if (a.port != b.port || a.port == 0) return false;
@@ -157,6 +153,8 @@ void draft::check_addresses() {
     }
   }
   if (value_.http.enabled) claim(value_.http.bind, "http.bind", place_of("http.bind"));
+  if (value_.cluster.enabled())
+    claim(*value_.cluster.listen, "cluster.listen", place_of("cluster.listen"));
 }
 
 void draft::check_node() {
@@ -189,6 +187,7 @@ void draft::check_http() {
 load_result draft::complete() && {
   check_node();
   check_http();
+  check_cluster();
   name_listeners();
   check_transports();
   check_addresses();

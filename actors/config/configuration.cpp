@@ -11,6 +11,10 @@ bool is_loopback(const endpoint& address) {
   return address.host.starts_with("127.") || address.host == "::1" || address.host == "localhost";
 }
 
+bool is_wildcard(const endpoint& address) {
+  return address.host == "0.0.0.0" || address.host == "::" || address.host == "*";
+}
+
 std::vector<listener_configuration> default_listeners() {
   listener_configuration tcp;
   tcp.name = "tcp";

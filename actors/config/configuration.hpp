@@ -36,6 +36,9 @@ std::string to_string(const endpoint& address);
 /// True for 127.0.0.0/8, ::1 and "localhost".
 bool is_loopback(const endpoint& address);
 
+/// True for what stands for every address of the machine: 0.0.0.0, :: and "*".
+bool is_wildcard(const endpoint& address);
+
 struct tls_configuration {
   std::string certificate;     // PEM file, the server's certificate and its chain
   std::string key;             // PEM file
@@ -151,6 +154,40 @@ struct sys_configuration {
   bool operator==(const sys_configuration&) const = default;
 };
 
+struct cluster_tls_configuration {
+  std::string certificate;     // PEM file of this node, with its chain; shown to and by every peer
+  std::string key;             // PEM file
+  std::string key_passphrase;  // the secret itself
+  std::string ca;              // PEM file: the authority of the cluster's nodes alone
+
+  bool operator==(const cluster_tls_configuration&) const = default;
+};
+
+/// What makes the node one of a cluster; nothing of it matters while `listen` is unset.
+struct cluster_configuration {
+  std::string name = "troupe";         // nodes of another name are turned away
+  std::optional<endpoint> listen;      // for the other nodes; unset = this node runs alone
+  std::optional<endpoint> advertise;   // where they reach it, unset = `listen`; port 0 = as bound
+  std::string secret;                  // after load() never empty in a cluster
+  std::string secret_file;             // where `secret` was read from, or empty
+  std::vector<endpoint> seeds;         // nodes to ask for a cluster; its own address does no harm
+  std::uint32_t bootstrap_expect = 1;  // members that the first shard map waits for
+  std::uint32_t replicas = 3;          // of a shard, wanted when the cluster is made
+  bool witness = false;                // votes, holds no data and takes no devices
+  std::chrono::milliseconds election_timeout{1000};
+  std::chrono::milliseconds heartbeat{100};
+  std::uint64_t window = 8ull * 1024 * 1024;         // bytes under way to one peer
+  std::uint64_t raft_window = 16ull * 1024 * 1024;   // bytes of log under way to one peer
+  std::chrono::milliseconds suspect_time{3000};      // without an answer: the peer is dead
+  std::chrono::milliseconds resume_time{10'000};     // a broken link may come back without loss
+  bool insecure = false;                             // no TLS beyond loopback
+  cluster_tls_configuration tls;
+
+  bool enabled() const noexcept { return listen.has_value(); }
+  bool secure() const noexcept { return !tls.certificate.empty(); }
+  bool operator==(const cluster_configuration&) const = default;
+};
+
 /// Everything a node is told at start. Plain data: read it anywhere, share it
 /// as a const snapshot; load() makes it, a reload makes a new one.
 struct configuration {
@@ -162,6 +199,7 @@ struct configuration {
   log_configuration log;
   http_configuration http;
   sys_configuration sys;
+  cluster_configuration cluster;
 
   bool operator==(const configuration&) const = default;
 };

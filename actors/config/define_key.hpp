@@ -98,6 +98,32 @@ inline std::optional<std::string> assign_to(std::vector<std::string>& member, co
   return std::nullopt;
 }
 
+/// "off" and nothing are unset.
+inline std::optional<std::string> assign_to(std::optional<endpoint>& member, const setting& from,
+                                            key_kind, const key_range&, std::string_view) {
+  const auto* text = std::get_if<std::string>(&from.value);
+  auto address = text ? parse_endpoint(*text) : std::nullopt;
+  if (!address && !(text && (text->empty() || *text == "off")))
+    return "an address and a port, such as \"10.0.0.1:4883\", or \"off\"";
+  member = std::move(address);
+  return std::nullopt;
+}
+
+inline std::optional<std::string> assign_to(std::vector<endpoint>& member, const setting& from,
+                                            key_kind, const key_range& range, std::string_view) {
+  const auto list = read_list(from, range);
+  std::vector<endpoint> addresses;
+  for (const std::string& each : list.value_or(std::vector<std::string>{})) {
+    auto address = parse_endpoint(each);
+    if (!address || address->port == 0) break;
+    addresses.push_back(std::move(*address));
+  }
+  if (!list || addresses.size() != list->size())
+    return "a list of addresses with ports, such as [\"10.0.0.2:4883\", \"10.0.0.3:4883\"]";
+  member = std::move(addresses);
+  return std::nullopt;
+}
+
 inline std::optional<std::string> assign_to(endpoint& member, const setting& from, key_kind,
                                             const key_range&, std::string_view sample) {
   const auto* text = std::get_if<std::string>(&from.value);

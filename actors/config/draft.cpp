@@ -107,7 +107,7 @@ void draft::refuse_unknown(const assignment& from) {
   } else {
     for (const auto& each : node_keys()) valid.emplace_back(each.name);
     for (const char* section :
-         {"node", "listeners", "limits", "durability", "auth", "log", "http", "sys"})
+         {"node", "listeners", "limits", "durability", "auth", "log", "http", "sys", "cluster"})
       valid.emplace_back(section);
   }
   // Beyond a handful the file is not a misspelt configuration but something else.

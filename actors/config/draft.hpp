@@ -40,6 +40,10 @@ class draft {
   void check_addresses();
   void check_node();
   void check_http();
+  void check_cluster();
+  void check_cluster_secret();
+  void check_cluster_addresses();
+  void check_cluster_times();
   std::string place_of(std::string_view key) const;
 
   configuration value_;

@@ -29,7 +29,8 @@ std::string to_string(const problem& what) {
   return what.where + ": " + what.sentence;
 }
 
-load_result load_text(std::string_view toml, std::string_view name, const environment& variables) {
+load_result load_text(std::string_view toml, std::string_view name, const environment& variables,
+                      const options& command_line) {
   if (toml.size() > longest_file) {
     load_result refused;
     refused.problems.push_back({std::string(name), "the file is longer than 1MiB"});
@@ -47,6 +48,10 @@ load_result load_text(std::string_view toml, std::string_view name, const enviro
   const assignments from_file = read_toml(toml, name);
   result.apply(from_file);
   result.apply(read_environment(variables));
+  assignments said;
+  for (const option& each : command_line)
+    said.list.push_back({std::nullopt, each.key, {each.value, true}, each.where});
+  result.apply(said);
   load_result loaded = std::move(result).complete();
   std::ranges::stable_sort(loaded.problems, {},
                            [&](const problem& each) { return line_of(each, name); });
@@ -58,7 +63,8 @@ load_result load_text(std::string_view toml, std::string_view name, const enviro
   return loaded;
 }
 
-load_result load(const std::string& file, const environment& variables) {
+load_result load(const std::string& file, const environment& variables,
+                 const options& command_line) {
   std::string path = file;
   if (const auto named = variables.find(file_variable); path.empty() && named != variables.end())
     path = named->second;
@@ -74,7 +80,7 @@ load_result load(const std::string& file, const environment& variables) {
     }
     text.resize(static_cast<std::size_t>(stream.gcount()));
   }
-  load_result result = load_text(text, path, variables);
+  load_result result = load_text(text, path, variables, command_line);
   result.file = path;
   return result;
 }

@@ -26,6 +26,15 @@ struct problem {
 /// "where: sentence"
 std::string to_string(const problem& what);
 
+/// A key that the command line sets: "--join host:port" is {"cluster.seeds", "host:port",
+/// "--join"}. Text stands for every type, as in the environment; lists have commas.
+struct option {
+  std::string key;
+  std::string value;
+  std::string where;
+};
+using options = std::vector<option>;
+
 struct load_result {
   configuration value;            // meaningful if there are no problems
   std::vector<problem> problems;  // in the order of the file, then of the environment
@@ -39,10 +48,12 @@ struct load_result {
 /// TROUPE_LISTENERS__0__TLS__KEY, two underscores for each step. A variable
 /// that begins with TROUPE_ and names no key is a problem, but for those that
 /// Kubernetes sets for a service of that name. TROUPE_DATA is the default of node.data_dir.
-/// Blocks on the disk: not for a run loop.
-load_result load(const std::string& file, const environment& variables);
+/// What the command line sets wins over both. Blocks on the disk: not for a run loop.
+load_result load(const std::string& file, const environment& variables,
+                 const options& command_line = {});
 
 /// The same from the text of a file; `name` stands for the file in problems.
-load_result load_text(std::string_view toml, std::string_view name, const environment& variables);
+load_result load_text(std::string_view toml, std::string_view name, const environment& variables,
+                      const options& command_line = {});
 
 }  // namespace troupe::config

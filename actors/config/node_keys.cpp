@@ -27,10 +27,20 @@ template <auto Member, class... Arguments>
 constexpr auto auth(Arguments... arguments) {
   return define<&configuration::auth, Member>(arguments...);
 }
+template <auto Member, class... Arguments>
+constexpr auto cluster(Arguments... arguments) {
+  return define<&configuration::cluster, Member>(arguments...);
+}
+template <auto Member, class... Arguments>
+constexpr auto cluster_tls(Arguments... arguments) {
+  return define<&configuration::cluster, &cluster_configuration::tls, Member>(arguments...);
+}
 
 using c = configuration;
 using n = node_configuration;
 using l = limits_configuration;
+using g = cluster_configuration;
+using t = cluster_tls_configuration;
 using k = key_kind;
 constexpr effect reload = effect::on_reload;
 constexpr effect restart = effect::on_restart;
@@ -161,6 +171,66 @@ constexpr key<configuration> table[] = {
     define<&c::sys, &sys_configuration::interval>("sys.interval", k::duration, restart,
                                                   key_range{0, day}, R"("10s")", "",
                                                   "Time between the $SYS topics, 0 = none."),
+
+    cluster<&g::name>("cluster.name", k::text, restart, key_range{1, 64}, R"("troupe")", "",
+                      "Name of the cluster; nodes that say another are turned away."),
+    cluster<&g::listen>("cluster.listen", k::address, restart, any_flag, R"("off")", "",
+                        "Address and port for the other nodes, such as \"10.0.0.1:4883\"; \"off\": "
+                        "this node runs alone.\nWithout tls only loopback is taken."),
+    cluster<&g::advertise>("cluster.advertise", k::address, restart, any_flag, R"("off")", "",
+                           "Where the others reach it, if not at cluster.listen."),
+    cluster<&g::secret>("cluster.secret", k::secret, restart, key_range{0, 4096}, R"("")", "",
+                        "What every node of the cluster knows, at least 16 characters. Best as\n"
+                        "\"file:///etc/troupe/cluster-secret\", a file that holds it, or as the "
+                        "variable TROUPE_CLUSTER__SECRET."),
+    cluster<&g::secret_file>("cluster.secret_file", k::text, restart, file_path,
+                             R"("/etc/troupe/cluster-secret")", "none",
+                             "File that holds the secret, instead of cluster.secret."),
+    cluster<&g::seeds>(
+        "cluster.seeds", k::list, restart, key_range{0, 64}, R"([])", "",
+        "Nodes to ask for the cluster, such as [\"10.0.0.1:4883\", "
+        "\"10.0.0.2:4883\"]. All nodes may\nhave the same list. A node without seeds "
+        "makes a cluster of its own, unless bootstrap_expect says otherwise."),
+    cluster<&g::bootstrap_expect>(
+        "cluster.bootstrap_expect", k::integer, restart, key_range{1, 64}, "1", "",
+        "Members that a new cluster waits for before it places shards and "
+        "takes devices."),
+    cluster<&g::replicas>("cluster.replicas", k::integer, restart, key_range{1, 7}, "3", "",
+                          "Nodes that hold each shard of a new cluster, or as many as there are."),
+    cluster<&g::witness>("cluster.witness", k::boolean, restart, any_flag, "false", "",
+                         "Whether this node only votes: it holds no data and takes no devices."),
+    cluster<&g::election_timeout>("cluster.election_timeout", k::duration, restart,
+                                  key_range{50, 60 * second}, R"("1s")", "",
+                                  "Silence of a leader after which the others elect one."),
+    cluster<&g::heartbeat>("cluster.heartbeat", k::duration, restart, key_range{5, 10 * second},
+                           R"("100ms")", "", "Time between the signs of life of a leader."),
+    cluster<&g::window>("cluster.window", k::size, restart, key_range{64 * 1024, 1024 * mib},
+                        R"("8MiB")", "", "Messages under way to one node, unacknowledged."),
+    cluster<&g::raft_window>("cluster.raft_window", k::size, restart,
+                             key_range{64 * 1024, 1024 * mib}, R"("16MiB")", "",
+                             "Replicated data under way to one node, unacknowledged."),
+    cluster<&g::suspect_time>("cluster.suspect_time", k::duration, restart,
+                              key_range{200, 60 * second}, R"("3s")", "",
+                              "Time without an answer after which a node is taken for dead."),
+    cluster<&g::resume_time>("cluster.resume_time", k::duration, restart,
+                             key_range{0, 600 * second}, R"("10s")", "",
+                             "How long a broken link between two living nodes is waited for."),
+    cluster<&g::insecure>("cluster.insecure", k::boolean, restart, any_flag, "false", "",
+                          "Whether nodes may talk beyond loopback without TLS: only in a network "
+                          "that nobody else is in."),
+    cluster_tls<&t::certificate>("cluster.tls.certificate", k::text, restart, file_path,
+                                 R"("/etc/troupe/cluster/node.pem")", "none, no TLS between nodes",
+                                 "PEM file: this node's certificate, then its chain."),
+    cluster_tls<&t::key>("cluster.tls.key", k::text, restart, file_path,
+                         R"("/etc/troupe/cluster/node.key")", "none", "PEM file: the private key."),
+    cluster_tls<&t::key_passphrase>(
+        "cluster.tls.key_passphrase", k::secret, restart, key_range{0, 4096}, R"("")", "",
+        "Passphrase of the key, best as \"file:///path\" of a file that "
+        "holds it."),
+    cluster_tls<&t::ca>("cluster.tls.ca", k::text, restart, file_path,
+                        R"("/etc/troupe/cluster/ca.pem")", "none",
+                        "PEM file: the authority that signs the nodes of this cluster, and nobody "
+                        "else."),
 };
 
 }  // namespace

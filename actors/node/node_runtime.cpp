@@ -20,6 +20,7 @@
 #include "actors/device/listener.hpp"
 #include "actors/node/node.hpp"
 #include "actors/observe/http/admin_routes.hpp"
+#include "actors/observe/http/cluster_routes.hpp"
 #include "actors/observe/http/http_endpoint.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -121,6 +122,8 @@ node_runtime::~node_runtime() { stop(); }
 
 std::string node_runtime::start() {
   auto& p = *parts_;
+  if (p.configuration->cluster.enabled())
+    return "cluster.listen is set, but this version cannot run as a node of a cluster yet";
   p.counts.limit = connection_limit(*p.configuration);
   p.workers = std::make_shared<auth::password_workers>(
       std::max(1U, std::thread::hardware_concurrency() / 2), 4096);
@@ -309,6 +312,7 @@ std::string node_runtime::parts::serve_http() {
   on_loop(loop, [&] {
     observe::http_router routes;
     observe::add_admin_routes(routes, std::move(sources));
+    observe::add_cluster_routes(routes, nullptr);
     http = std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings),
                                                     std::move(routes));
     error = http->start();

@@ -162,6 +162,48 @@ void add_store(families& out, const store_figures& store) {
             store.writable ? 1.0 : 0.0);
 }
 
+void add_cluster(families& out, const cluster_figures& cluster) {
+  out.gauge("troupe_cluster_nodes_running", "Members that are up, as this node sees them.",
+            cluster.members_running);
+  out.gauge("troupe_cluster_nodes_stopped", "Members that this node does not hear.",
+            cluster.members_stopped);
+  out.gauge("troupe_cluster_shards_owned", "Shards that this node answers for.",
+            cluster.shards_owned);
+  out.gauge("troupe_cluster_shards_held", "Shards of which this node has a replica.",
+            cluster.shards_held);
+  out.gauge("troupe_cluster_shards_without_owner", "Shards whose owner this node does not know.",
+            cluster.shards_without_owner);
+  out.counter("troupe_cluster_owner_changes_total", "Changes of owners of shards.",
+              static_cast<double>(cluster.owner_changes));
+  out.gauge("troupe_cluster_shard_map_version", "Version of the shard map.", cluster.map_version);
+  out.gauge("troupe_cluster_term", "Term of the meta group.", cluster.term);
+  out.gauge("troupe_cluster_leader", "1 on the node that leads the meta group.",
+            cluster.leads ? 1.0 : 0.0);
+  out.gauge("troupe_cluster_majority", "1 while a majority of the meta group is in sight.",
+            cluster.has_majority ? 1.0 : 0.0);
+  if (cluster.peers.empty()) return;
+  const auto each = [&](MetricType type, const char* name, const char* help, auto value_of) {
+    out.open(type, name, help);
+    for (const auto& peer : cluster.peers)
+      out.add(static_cast<double>(value_of(peer)), {{"peer", peer.name}});
+  };
+  using peer = cluster_figures::peer;
+  each(MetricType::Gauge, "troupe_cluster_link_up", "1 while the link to that node is up.",
+       [](const peer& p) { return p.up ? 1 : 0; });
+  each(MetricType::Counter, "troupe_cluster_link_sent_bytes_total", "Bytes sent to that node.",
+       [](const peer& p) { return p.sent_bytes; });
+  each(MetricType::Counter, "troupe_cluster_link_received_bytes_total",
+       "Bytes received from that node.", [](const peer& p) { return p.received_bytes; });
+  each(MetricType::Gauge, "troupe_cluster_link_window_bytes",
+       "Bytes sent to that node and not acknowledged.",
+       [](const peer& p) { return p.window_bytes; });
+  each(MetricType::Counter, "troupe_cluster_link_dropped_total",
+       "Frames to that node that nobody waited for, given up.",
+       [](const peer& p) { return p.dropped; });
+  each(MetricType::Gauge, "troupe_cluster_link_round_trip_seconds", "Last round trip.",
+       [](const peer& p) { return p.round_trip_seconds; });
+}
+
 void add_process(families& out, const process_figures& process) {
   out.counter("troupe_log_lines_dropped_total", "Lines of the log that nobody took fast enough.",
               static_cast<double>(log_lines_dropped()));
@@ -188,6 +230,7 @@ std::string exposition(const counter_values& counters, const snapshot& now,
   add_run_loops(out, now.run_loops);
   add_actors(out, now.actors);
   add_store(out, now.store);
+  if (now.cluster) add_cluster(out, *now.cluster);
   add_process(out, process);
   return out.text();
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,30 @@ struct store_figures {
   bool writable = true;
 };
 
+/// A cluster as this node sees it.
+struct cluster_figures {
+  std::uint64_t members_running = 0;  // up and heard, itself included
+  std::uint64_t members_stopped = 0;  // members that this node does not hear
+  std::uint64_t shards_owned = 0;     // by this node
+  std::uint64_t shards_held = 0;      // replicas on this node
+  std::uint64_t shards_without_owner = 0;
+  std::uint64_t owner_changes = 0;  // since the start
+  std::uint64_t map_version = 0;
+  std::uint64_t term = 0;     // of the meta group
+  bool leads = false;         // the meta group
+  bool has_majority = false;  // the meta group has a leader that this node hears
+  struct peer {
+    std::string name;
+    bool up = false;
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t received_bytes = 0;
+    std::uint64_t window_bytes = 0;  // sent and not acknowledged
+    std::uint64_t dropped = 0;       // frames given up
+    double round_trip_seconds = 0;
+  };
+  std::vector<peer> peers;
+};
+
 /// What a node is at one moment; what it did is in its counters.
 struct snapshot {
   std::string node;
@@ -69,6 +94,7 @@ struct snapshot {
   std::vector<actor_figures> actors;
   std::vector<certificate_figures> certificates;
   store_figures store;
+  std::optional<cluster_figures> cluster;  // of a node that does not run alone
 };
 
 /// Gathers a snapshot. May be called on any thread; the callback is called at

@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -23,7 +25,20 @@ constexpr int refused_configuration = 78;
 struct arguments {
   std::string config_file;
   std::string ready_file;
+  std::vector<std::string> join;
+  std::string cluster_listen;
   bool test_config = false;
+
+  /// What of it overrides the configuration.
+  config::options overrides() const {
+    config::options result;
+    if (!cluster_listen.empty())
+      result.push_back({"cluster.listen", cluster_listen, "--cluster-listen"});
+    std::string seeds;
+    for (const auto& each : join) seeds += (seeds.empty() ? "" : ",") + each;
+    if (!seeds.empty()) result.push_back({"cluster.seeds", seeds, "--join"});
+    return result;
+  }
 };
 
 observe::log_settings log_settings_of(const config::log_configuration& from) {
@@ -35,8 +50,8 @@ observe::log_settings log_settings_of(const config::log_configuration& from) {
   return to;
 }
 
-std::shared_ptr<const config::configuration> load(const std::string& file) {
-  auto loaded = config::load(file, config::process_environment());
+std::shared_ptr<const config::configuration> load(const arguments& given) {
+  auto loaded = config::load(given.config_file, config::process_environment(), given.overrides());
   for (const auto& problem : loaded.problems)
     std::cerr << "troupe: " << config::to_string(problem) << '\n';
   if (!loaded.ok()) return nullptr;
@@ -108,7 +123,7 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
     if (signal != SIGHUP) continue;
     observe::notify_reloading();
     observe::reopen_log();
-    if (auto next = load(given.config_file)) {
+    if (auto next = load(given)) {
       observe::set_log_level(static_cast<observe::log_level>(next->log.level));
       running.reload(std::move(next));
     }
@@ -129,11 +144,17 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("troupe ") + node::version);
   app.add_option("-c,--config", given.config_file, "Configuration file (TOML); none: defaults");
   app.add_flag("--test-config", given.test_config, "Check the configuration and exit");
+  app.add_option("--join", given.join,
+                 "A node (host:port) to ask for the cluster, any number of times; instead of "
+                 "cluster.seeds")
+      ->allow_extra_args(false);
+  app.add_option("--cluster-listen", given.cluster_listen,
+                 "Address and port for the other nodes; instead of cluster.listen");
   app.add_option("--ready-file", given.ready_file,
                  "File to write the addresses to when the node is ready");
   CLI11_PARSE(app, argc, argv);
 
-  auto from = load(given.config_file);
+  auto from = load(given);
   if (!from) return refused_configuration;
   if (given.test_config) {
     std::cerr << "The configuration is good\n";

@@ -60,10 +60,16 @@ std::optional<url_parts> parse_url(std::string_view url) {
 /// One request and its answer, on a loop of its own so that nothing waits for ever.
 class exchange {
  public:
-  exchange(url_parts to, std::string_view path, std::string_view token)
+  /// A POST if there is a body.
+  exchange(url_parts to, std::string_view path, std::string_view token, std::string body)
       : to_(std::move(to)), resolver_(loop_), stream_(loop_) {
     request_.version(11);
-    request_.method(http::verb::get);
+    request_.method(body.empty() ? http::verb::get : http::verb::post);
+    if (!body.empty()) {
+      request_.set(http::field::content_type, "application/json");
+      request_.body() = std::move(body);
+      request_.prepare_payload();
+    }
     request_.target(beast::string_view(path.data(), path.size()));
     request_.set(http::field::host, to_.host);
     request_.set(http::field::user_agent, "troupectl");
@@ -115,7 +121,7 @@ class exchange {
   tcp::resolver resolver_;
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
-  http::request<http::empty_body> request_;
+  http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
   error_code result_;
   bool done_ = false;
@@ -140,6 +146,33 @@ bool read_token(const std::string& file, std::string& token) {
   return true;
 }
 
+http_answer ask(const node_address& address, std::string_view path, std::string body) {
+  http_answer answer;
+  auto parts = parse_url(address.url);
+  if (!parts) {
+    answer.problem = "\"" + address.url + "\" is not an address like http://127.0.0.1:18083.";
+    return answer;
+  }
+  std::string token;
+  if (!read_token(address.token_file, token)) {
+    answer.problem = "The token file \"" + address.token_file + "\" cannot be read.";
+    return answer;
+  }
+  exchange asked(std::move(*parts), path, token, std::move(body));
+  if (const auto error = asked.run()) {
+    answer.problem = "No node answers at " + address.url + ": " + error.message() +
+                     ". Is it running, and is its HTTP endpoint on?";
+    return answer;
+  }
+  answer.status = asked.response().result_int();
+  answer.body = std::move(asked.response().body());
+  if (answer.status != 200) {
+    answer.problem = "The node at " + address.url + " answered " + std::to_string(answer.status) +
+                     " to " + std::string(path) + "." + reason_in(answer.body);
+  }
+  return answer;
+}
+
 }  // namespace
 
 void add_address_options(CLI::App& command, node_address& address) {
@@ -153,30 +186,11 @@ void add_address_options(CLI::App& command, node_address& address) {
 }
 
 http_answer http_get(const node_address& address, std::string_view path) {
-  http_answer answer;
-  auto parts = parse_url(address.url);
-  if (!parts) {
-    answer.problem = "\"" + address.url + "\" is not an address like http://127.0.0.1:18083.";
-    return answer;
-  }
-  std::string token;
-  if (!read_token(address.token_file, token)) {
-    answer.problem = "The token file \"" + address.token_file + "\" cannot be read.";
-    return answer;
-  }
-  exchange asked(std::move(*parts), path, token);
-  if (const auto error = asked.run()) {
-    answer.problem = "No node answers at " + address.url + ": " + error.message() +
-                     ". Is it running, and is its HTTP endpoint on?";
-    return answer;
-  }
-  answer.status = asked.response().result_int();
-  answer.body = std::move(asked.response().body());
-  if (answer.status != 200) {
-    answer.problem = "The node at " + address.url + " answered " + std::to_string(answer.status) +
-                     " to " + std::string(path) + "." + reason_in(answer.body);
-  }
-  return answer;
+  return ask(address, path, {});
+}
+
+http_answer http_post(const node_address& address, std::string_view path, std::string json) {
+  return ask(address, path, std::move(json));
 }
 
 }  // namespace troupe::ctl

@@ -27,4 +27,7 @@ struct http_answer {
 /// Asks the node, for at most ten seconds. Blocks.
 http_answer http_get(const node_address& address, std::string_view path);
 
+/// Sends the node a JSON body, for at most ten seconds. Blocks.
+http_answer http_post(const node_address& address, std::string_view path, std::string json);
+
 }  // namespace troupe::ctl

@@ -12,6 +12,7 @@ namespace {
 constexpr troupe::ctl::verb verbs[] = {
     {"status", "Show how a node is", troupe::ctl::declare_status},
     {"metrics", "Print a node's metrics in Prometheus' format", troupe::ctl::declare_metrics},
+    {"cluster", "Show and change the cluster", troupe::ctl::declare_cluster},
     {"passwd", "Add, change or remove a user in a password file", troupe::ctl::declare_passwd},
 };
 

@@ -124,6 +124,7 @@ void http_connection::ask() {
   http_request request;
   request.method = view(message.method_string());
   if (request.method == "HEAD") request.method = "GET";
+  request.content_type = view(message[http::field::content_type]);
   request.body = std::move(message.body());
   request.authorized =
       shows_token(view(message[http::field::authorization]), service_->settings.token);

@@ -106,3 +106,23 @@ TEST_CASE("the process's environment gives only its TROUPE_ variables") {
   CHECK(variables.at("TROUPE_SYS__INTERVAL") == "20s");
   CHECK_FALSE(variables.contains("PATH"));
 }
+
+TEST_CASE("the command line wins over environment and file, and is named in refusals") {
+  const environment variables{{"TROUPE_CLUSTER__LISTEN", "127.0.0.1:1"},
+                              {"TROUPE_CLUSTER__SECRET", "0123456789abcdef"},
+                              {"TROUPE_CLUSTER__SEEDS", "127.0.0.1:2"}};
+  const options said{{"cluster.listen", "127.0.0.1:4883", "--cluster-listen"},
+                     {"cluster.seeds", "127.0.0.1:7,localhost:8", "--join"}};
+  const auto result = load_text("[cluster]\nlisten = \"127.0.0.1:3\"\n", "t.toml", variables, said);
+  REQUIRE(result.ok());
+  CHECK(result.value.cluster.listen == endpoint{"127.0.0.1", 4883});
+  CHECK(result.value.cluster.seeds ==
+        std::vector<endpoint>{{"127.0.0.1", 7}, {"localhost", 8}});
+  CHECK(load_text("", "", variables, {}).value.cluster.seeds ==
+        std::vector<endpoint>{{"127.0.0.1", 2}});
+  const auto refused = load_text("", "", variables, {{"cluster.seeds", "somewhere", "--join"}});
+  REQUIRE(refused.problems.size() == 1);
+  CHECK(to_string(refused.problems[0]) ==
+        "--join: cluster.seeds must be a list of addresses with ports, such as "
+        "[\"10.0.0.2:4883\", \"10.0.0.3:4883\"], not \"somewhere\"");
+}

@@ -16,8 +16,15 @@ using namespace troupe::config;
 
 namespace {
 
+/// Above the working folder, which is the build's: the name of this file may be
+/// relative to wherever the compiler ran.
 std::filesystem::path example_path() {
-  return std::filesystem::path(__FILE__).parent_path() / "../../../tools/packaging/troupe.toml";
+  const std::filesystem::path file = "tools/packaging/troupe.toml";
+  for (auto folder = std::filesystem::current_path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (std::filesystem::exists(folder / file)) return folder / file;
+  }
+  return std::filesystem::path(__FILE__).parent_path() / "../../.." / file;
 }
 
 std::string shipped_example() {

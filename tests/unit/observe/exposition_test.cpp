@@ -41,6 +41,10 @@ TEST_CASE("the exposition can be read back") {
   now.actors = {{"session", 3, 5, 2}};
   now.certificates = {{"tls", 1'800'000'000}};
   now.listeners = {{"default", "127.0.0.1:1883", "tcp", 7, 0}};
+  now.cluster.emplace();
+  now.cluster->members_stopped = 2;
+  now.cluster->leads = true;
+  now.cluster->peers.push_back({"n2", true, 10, 20, 5, 1, 0.5});
   const auto text = exposition(counters, now, read_process_figures());
   auto series = parse_exposition(text);
   CHECK(series.at("troupe_messages_dropped_total{reason=\"queue_full\"}") == 3);
@@ -54,6 +58,10 @@ TEST_CASE("the exposition can be read back") {
   CHECK(series.at("process_open_fds") >= 3);
   CHECK(series.at("process_start_time_seconds") > 1.5e9);
   CHECK(series.at("process_threads") >= 1);
+  CHECK(series.at("troupe_cluster_nodes_stopped") == 2);
+  CHECK(series.at("troupe_cluster_leader") == 1);
+  CHECK(series.at("troupe_cluster_majority") == 0);
+  CHECK(series.at("troupe_cluster_link_window_bytes{peer=\"n2\"}") == 5);
 }
 
 TEST_CASE("every metric is declared once, before its samples") {
@@ -67,4 +75,5 @@ TEST_CASE("every metric is declared once, before its samples") {
     CHECK(metric.ends_with("_total") == line.ends_with(" counter"));
   }
   CHECK(types.size() > 50);
+  CHECK_FALSE(types.contains("troupe_cluster_leader"));
 }
