@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -51,6 +52,8 @@ struct link_context : std::enable_shared_from_this<link_context> {
   std::uint64_t last_attempt = 0;
   std::mt19937_64 chance;  // for jitter only
   bool stopping = false;
+  /// The links are gone for their owner: no event any more. Any thread.
+  std::atomic<bool> closed{false};
 
   struct link_entry {
     caf::strong_actor_ptr actor;

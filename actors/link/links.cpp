@@ -156,6 +156,7 @@ void links::stop(std::chrono::milliseconds limit) {
     on_loop.loop.post([ended] { ended->set_value(); });
   };
   if (c.loop.post(end_all)) done.wait_until(deadline);
+  c.closed.store(true);
 }
 
 }  // namespace troupe::link

@@ -40,6 +40,7 @@ void peer_link::receive(caf::mailbox_element& m) {
     loop().flush_later(*this);
   } else if (const auto* seen = runtime::payload<scouted>(m);
              seen != nullptr && seen->attempt == scouting_) {
+    scouting_ = 0;
     if (seen->refused && pairing_ && !pairing_->attached())
       end("Its process is gone: nobody listens there", false);
   } else if (call_.receive(m, loop().now())) {
@@ -195,14 +196,16 @@ void peer_link::connection_lost(const std::string& why) {
               {{"node", where_.name}, {"why", why}});
   }
   plan_call(0);
-  if (!dials() && pairing_) {
-    // If its process is gone there is nothing to wait for.
-    scouting_ = ++context_->last_attempt;
-    context_->probe.look(where_.host, where_.port, context_->settings.limits.resume_ms, scouting_,
-                         caf::strong_actor_ptr{ctrl()});
-  }
   plan_timer();
   update_figures();
+}
+
+/// If the process of a peer that should call us is gone there is nothing to wait for.
+void peer_link::look_for_caller() {
+  if (dials() || !pairing_ || pairing_->attached() || scouting_ != 0 || where_.port == 0) return;
+  scouting_ = ++context_->last_attempt;
+  context_->probe.look(where_.host, where_.port, context_->settings.limits.resume_ms, scouting_,
+                       caf::strong_actor_ptr{ctrl()});
 }
 
 void peer_link::drop_remote() {
@@ -246,7 +249,7 @@ void peer_link::end(const std::string& why, bool tell_peer) {
   update_figures();
   rest.clear();
   old.reset();
-  context_->events.peer_down(where_.node, number);
+  if (!context_->closed.load()) context_->events.peer_down(where_.node, number);
 }
 
 void peer_link::take_blob(const std::string& bytes) {
@@ -337,6 +340,7 @@ void peer_link::on_timer() {
   call_.tick(now);
   look_at_call();
   if (call_at_ != 0 && now >= call_at_) call();
+  look_for_caller();
   if (pairing_) {
     if (const auto why = pairing_->tick(now)) {
       end(std::string(cluster::sentence(*why)), true);

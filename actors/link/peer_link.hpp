@@ -43,6 +43,7 @@ class peer_link final : public runtime::lean_actor,
   void connected(const cluster::acquaintance& who, const caf::strong_actor_ptr& remote);
   void connection_lost(const std::string& why);
   void drop_remote();
+  void look_for_caller();
 
   // -- pairing -----------------------------------------------------------------------
   bool resumable(const cluster::acquaintance& who) const;
@@ -67,7 +68,7 @@ class peer_link final : public runtime::lean_actor,
   outgoing_call call_;
   std::int64_t call_at_ = 0;  // 0: no call is planned
   std::int64_t retry_ms_ = 0;
-  std::uint64_t scouting_ = 0;  // of an address whose node should call us
+  std::uint64_t scouting_ = 0;  // not 0: looking whether the node that should call us is there
 
   std::shared_ptr<cluster::introduction> caller_;  // proven, our actors are being asked
   caf::strong_actor_ptr caller_handle_;

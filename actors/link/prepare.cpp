@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -116,6 +118,8 @@ std::string prepare(runtime::runtime_config& configuration, const tls_files& tls
   // Deserialised by the middleman's own thread: a run loop of ours that is
   // stuck must not hold up what comes from the other nodes.
   configuration.set("middleman.workers", std::size_t{0});
+  // Other programs made with CAF do not even shake hands.
+  configuration.set("middleman.app-identifiers", std::vector<std::string>{"troupe"});
   configuration.set("middleman.enable-automatic-connections", false);
   configuration.set("middleman.heartbeat-interval", caf::timespan{heartbeat});
   configuration.set("middleman.connection-timeout", caf::timespan{connection_timeout});
