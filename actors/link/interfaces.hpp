@@ -10,6 +10,7 @@
 #include <caf/type_id.hpp>
 
 #include "actors/link/settings.hpp"
+#include "actors/link/socket_handle.hpp"
 #include "cluster/link/introduction.hpp"
 
 /// Who says what in this folder. Three kinds of actors, all on one run loop:
@@ -46,6 +47,7 @@ struct scouted {
   std::string address;  // numeric; empty: not reached
   std::string error;
   bool refused = false;  // nobody listens there
+  std::shared_ptr<socket_handle> inside;  // a connection that the gate there has let in
 };
 /// To whoever asked: the working actors of this node have answered.
 struct vouched {

@@ -47,7 +47,8 @@ struct link_context : std::enable_shared_from_this<link_context> {
   cluster::network_events& events;
   link_hooks hooks;
   scout probe;
-  caf::strong_actor_ptr middleman;  // who connects: plain or TLS
+  caf::strong_actor_ptr middleman;  // who connects: the broker, or the middleman actor of TLS
+  bool gated = false;               // no TLS: connections pass a gate first
   std::uint64_t last_pairing = 0;
   std::uint64_t last_attempt = 0;
   std::mt19937_64 chance;  // for jitter only

@@ -6,12 +6,16 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/io/basp_broker.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/io/network/multiplexer.hpp>
+#include <caf/io/scribe.hpp>
 #include <caf/openssl/manager.hpp>
 #include <caf/openssl/publish.hpp>
 #include <caf/scoped_actor.hpp>
 
 #include "actors/link/door.hpp"
+#include "actors/link/gate.hpp"
 #include "actors/link/link_context.hpp"
 #include "actors/link/seeker.hpp"
 #include "actors/link/tell.hpp"
@@ -23,7 +27,15 @@ using observe::log_event;
 using observe::log_level;
 using observe::log_module;
 
+namespace {
+
+// What CAF calls the port of connections that it has not accepted itself.
+constexpr std::uint16_t published_as = 1;
+
+}  // namespace
+
 struct links::handles {
+  std::unique_ptr<link::gate> gate;
   caf::strong_actor_ptr door;
   std::vector<caf::strong_actor_ptr> seekers;  // on the loop; ended ones are swept
 };
@@ -44,31 +56,58 @@ std::string links::start() {
   if (c.settings.terms.cluster.empty()) return "A cluster needs a name";
   if (c.settings.terms.self.node == cluster::no_node || c.settings.terms.self.incarnation == 0)
     return "This node has no id";
-  const bool tls = system.has_openssl_manager();
-  c.middleman = caf::actor_cast<caf::strong_actor_ptr>(
-      tls ? system.openssl_manager().actor_handle() : system.middleman().actor_handle());
   auto handle = runtime::spawn_lean<link::door>(system, &c.loop, context_);
   handles_->door = caf::actor_cast<caf::strong_actor_ptr>(handle);
   started_ = true;
-  const char* at = c.settings.bind.empty() ? nullptr : c.settings.bind.c_str();
-  auto opened = tls ? caf::openssl::publish(system, handles_->door, std::set<std::string>{},
-                                            c.settings.port, at, true)
-                    : system.middleman().publish(handle, c.settings.port, at, true);
-  if (!opened) {
+  c.gated = !system.has_openssl_manager();
+  const auto error = c.gated ? open_gate() : publish();
+  if (!error.empty()) {
     stop();
     return "The cluster port " + c.settings.bind + ":" + std::to_string(c.settings.port) +
-           " cannot be opened: " + system.render(opened.error());
+           " cannot be opened: " + error;
   }
-  port_ = *opened;
   c.loop.post([context = context_, port = port_] {
     auto& mine = context->settings.terms.self.port;
     if (mine == 0) mine = port;
   });
-  if (!tls)
+  if (c.gated)
     log_event(log_module::cluster, log_level::warning,
-              "The links have no TLS: whoever reaches the cluster port can use up this node's "
-              "memory and read what is sent; keep the port private",
+              "The links have no TLS: who can listen in on the network between the nodes can "
+              "read and change what is sent",
               {{"bind", c.settings.bind}, {"port", port_}});
+  return {};
+}
+
+/// Without TLS: we accept, and give CAF the connections that have proved the secret.
+std::string links::open_gate() {
+  auto& c = *context_;
+  auto& middleman = c.system.middleman();
+  const auto broker = middleman.named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+  c.middleman = caf::actor_cast<caf::strong_actor_ptr>(broker);
+  handles_->gate = std::make_unique<link::gate>(
+      c.settings.terms.secret,
+      [&middleman, to = c.middleman, door = handles_->door](int fd) {
+        auto connection = middleman.backend().new_scribe(fd);
+        to->enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                              caf::publish_atom_v, std::move(connection),
+                                              published_as, door, std::set<std::string>{}),
+                    nullptr);
+      });
+  auto error = handles_->gate->open(c.settings.bind, c.settings.port);
+  port_ = handles_->gate->port();
+  return error;
+}
+
+/// With TLS: CAF accepts, and shakes hands by certificates before anything else.
+std::string links::publish() {
+  auto& c = *context_;
+  c.middleman =
+      caf::actor_cast<caf::strong_actor_ptr>(c.system.openssl_manager().actor_handle());
+  const char* at = c.settings.bind.empty() ? nullptr : c.settings.bind.c_str();
+  const auto opened = caf::openssl::publish(c.system, handles_->door, std::set<std::string>{},
+                                            c.settings.port, at, true);
+  if (!opened) return c.system.render(opened.error());
+  port_ = *opened;
   return {};
 }
 
@@ -136,7 +175,8 @@ void links::stop(std::chrono::milliseconds limit) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   auto& system = c.system;
   // No new callers; then all say goodbye.
-  if (port_ != 0)
+  if (handles_->gate) handles_->gate->close();
+  if (port_ != 0 && !c.gated)
     system.middleman().unpublish(caf::actor_cast<caf::actor>(handles_->door), port_);
   // From here on nothing begins any more, so what was posted with `this` before is done.
   auto ended = std::make_shared<std::promise<void>>();

@@ -66,6 +66,9 @@ class links final : public cluster::network {
   void stop(std::chrono::milliseconds limit = std::chrono::seconds(5));
 
  private:
+  std::string open_gate();
+  std::string publish();
+
   std::shared_ptr<link_context> context_;
   struct handles;
   std::unique_ptr<handles> handles_;

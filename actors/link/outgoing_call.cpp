@@ -5,6 +5,9 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/error.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/multiplexer.hpp>
+#include <caf/io/scribe.hpp>
 #include <caf/node_id.hpp>
 
 #include "actors/link/tell.hpp"
@@ -30,7 +33,8 @@ void outgoing_call::start(const peer_address& to, bool looking,
   error_.clear();
   refused_ = own_ = false;
   state_ = state::scouting;
-  context_.probe.look(to_.host, to_.port, scout_limit_ms, attempt_,
+  context_.probe.look({to_.host, to_.port, scout_limit_ms, attempt_,
+                       context_.gated ? context_.settings.terms.secret : std::string{}},
                       caf::strong_actor_ptr{owner_});
 }
 
@@ -64,7 +68,7 @@ bool outgoing_call::receive(caf::mailbox_element& m, std::int64_t now) {
       refused_ = nobody;
     } else {
       deadline_ = now + context_.settings.greeting_ms;
-      connect(seen->address);
+      connect(*seen);
     }
     return true;
   }
@@ -85,14 +89,23 @@ bool outgoing_call::receive(caf::mailbox_element& m, std::int64_t now) {
   return true;
 }
 
-void outgoing_call::connect(const std::string& address) {
+void outgoing_call::connect(scouted& seen) {
   state_ = state::connecting;
   const auto mid = caf::make_message_id(++context_.last_attempt);
   response_ = mid.response_id().integer_value();
-  context_.middleman->enqueue(
-      caf::make_mailbox_element(caf::strong_actor_ptr{owner_}, mid, {}, caf::connect_atom_v,
-                                address, to_.port),
-      runtime::run_loop::current());
+  auto* here = runtime::run_loop::current();
+  const caf::strong_actor_ptr self{owner_};
+  if (seen.inside) {
+    // As the middleman actor does, but with a connection that is made already.
+    auto connection = context_.system.middleman().backend().new_scribe(seen.inside->release());
+    context_.middleman->enqueue(caf::make_mailbox_element(self, mid, {}, caf::connect_atom_v,
+                                                          std::move(connection), to_.port),
+                                here);
+  } else {
+    context_.middleman->enqueue(
+        caf::make_mailbox_element(self, mid, {}, caf::connect_atom_v, seen.address, to_.port),
+        here);
+  }
 }
 
 void outgoing_call::connected(caf::mailbox_element& m) {

@@ -8,6 +8,7 @@
 #include <caf/actor_control_block.hpp>
 #include <caf/mailbox_element.hpp>
 
+#include "actors/link/interfaces.hpp"
 #include "actors/link/link_context.hpp"
 #include "cluster/link/introduction.hpp"
 
@@ -54,7 +55,7 @@ class outgoing_call {
 
  private:
   void fail(std::string why);
-  void connect(const std::string& address);
+  void connect(scouted& seen);
   void connected(caf::mailbox_element& m);
   void greet();
   void answer(cluster::introduction::step step, const caf::mailbox_element& m);

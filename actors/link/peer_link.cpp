@@ -204,8 +204,9 @@ void peer_link::connection_lost(const std::string& why) {
 void peer_link::look_for_caller() {
   if (dials() || !pairing_ || pairing_->attached() || scouting_ != 0 || where_.port == 0) return;
   scouting_ = ++context_->last_attempt;
-  context_->probe.look(where_.host, where_.port, context_->settings.limits.resume_ms, scouting_,
-                       caf::strong_actor_ptr{ctrl()});
+  context_->probe.look(
+      {where_.host, where_.port, context_->settings.limits.resume_ms, scouting_, {}},
+      caf::strong_actor_ptr{ctrl()});
 }
 
 void peer_link::drop_remote() {

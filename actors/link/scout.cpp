@@ -16,6 +16,9 @@
 #include <utility>
 
 #include "actors/link/tell.hpp"
+#include "cluster/link/gate_words.hpp"
+#include "cluster/link/introduction.hpp"
+#include "protocol/auth/digest.hpp"
 
 namespace troupe::link {
 
@@ -26,38 +29,78 @@ constexpr std::size_t most_scouts = 64;
 
 std::string sentence(int error) { return std::generic_category().message(error); }
 
-/// Connects and closes again; 0, or why not.
-int try_connect(const addrinfo& where, std::int64_t limit_ms) {
-  const int fd = ::socket(where.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  int error = ::connect(fd, where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
-  if (error == EINPROGRESS) {
-    pollfd waiting{fd, POLLOUT, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(limit_ms));
-    socklen_t size = sizeof error;
-    if (ready == 0)
-      error = ETIMEDOUT;
-    else if (ready < 0 || ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-      error = errno;
-  }
-  ::close(fd);
+/// Whether the socket is ready for `what` in time; 0, or why not.
+int wait(int fd, short what, std::int64_t limit_ms) {
+  pollfd waiting{fd, what, 0};
+  const int ready = ::poll(&waiting, 1, static_cast<int>(limit_ms));
+  return ready > 0 ? 0 : ready == 0 ? ETIMEDOUT : errno;
+}
+
+/// Connects; 0, or why not.
+int try_connect(const addrinfo& where, std::int64_t limit_ms, socket_handle& out) {
+  out = socket_handle(::socket(where.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!out) return errno;
+  int error = ::connect(out.get(), where.ai_addr, where.ai_addrlen) == 0 ? 0 : errno;
+  if (error != EINPROGRESS) return error;
+  error = wait(out.get(), POLLOUT, limit_ms);
+  socklen_t size = sizeof error;
+  if (error == 0 && ::getsockopt(out.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
   return error;
 }
 
-scouted find(const std::string& host, std::uint16_t port, std::int64_t limit_ms) {
+bool read_exactly(int fd, std::string& out, std::size_t size, std::int64_t limit_ms) {
+  out.clear();
+  while (out.size() < size) {
+    char bytes[64];
+    if (wait(fd, POLLIN, limit_ms) != 0) return false;
+    const auto got = ::recv(fd, bytes, std::min(size - out.size(), sizeof bytes), 0);
+    if (got <= 0) return false;
+    out.append(bytes, static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+bool send_all(int fd, const std::string& bytes) {
+  return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(bytes.size());
+}
+
+/// Proves the secret to the gate there, and has it proved; "", or why not.
+std::string pass_gate(int fd, const scout::task& t) {
+  using namespace cluster;
+  const auto mine = auth::random_bytes(nonce_size).value_or(std::string{});
+  if (mine.empty()) return "There is no randomness";
+  std::string said;
+  if (!send_all(fd, gate_hello(mine)) || !read_exactly(fd, said, gate_hello_size, t.limit_ms))
+    return "Nobody answers at its cluster port";
+  const auto theirs = read_gate_hello(said);
+  if (theirs.empty()) return "What answers at its cluster port is no node of Troupe without TLS";
+  if (!send_all(fd, gate_proof(t.secret, gate_role::dialer, mine, theirs)) ||
+      !read_exactly(fd, said, gate_proof_size, t.limit_ms))
+    return "It broke off the greeting";
+  if (said == std::string(gate_proof_size, '\0'))
+    return "It refused: this node does not know the secret of its cluster";
+  if (!gate_proves(said, t.secret, gate_role::acceptor, mine, theirs))
+    return "It does not know the secret of the cluster";
+  return {};
+}
+
+scouted find(const scout::task& t) {
   scouted seen;
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const auto service = std::to_string(port);
-  if (const int error = ::getaddrinfo(host.c_str(), service.c_str(), &wanted, &found); error != 0) {
-    seen.error = host + " cannot be resolved: " + ::gai_strerror(error);
+  const auto service = std::to_string(t.port);
+  if (const int error = ::getaddrinfo(t.host.c_str(), service.c_str(), &wanted, &found);
+      error != 0) {
+    seen.error = t.host + " cannot be resolved: " + ::gai_strerror(error);
     return seen;
   }
   int last = EHOSTUNREACH;
   bool refused = true;
+  socket_handle socket;
   for (auto* each = found; each != nullptr && seen.address.empty(); each = each->ai_next) {
-    last = try_connect(*each, limit_ms);
+    last = try_connect(*each, t.limit_ms, socket);
     refused = refused && last == ECONNREFUSED;
     if (last != 0) continue;
     char text[NI_MAXHOST];
@@ -67,8 +110,14 @@ scouted find(const std::string& host, std::uint16_t port, std::int64_t limit_ms)
   }
   ::freeaddrinfo(found);
   if (seen.address.empty()) {
-    seen.error = host + ":" + service + " cannot be reached: " + sentence(last);
+    seen.error = t.host + ":" + service + " cannot be reached: " + sentence(last);
     seen.refused = refused;
+  } else if (!t.secret.empty()) {
+    seen.error = pass_gate(socket.get(), t);
+    if (seen.error.empty())
+      seen.inside = std::make_shared<socket_handle>(std::move(socket));
+    else
+      seen.address.clear();
   }
   return seen;
 }
@@ -95,8 +144,8 @@ void scout::retire() {
   asking.swap(shared_->asking);
 }
 
-void scout::look(const std::string& host, std::uint16_t port, std::int64_t limit_ms,
-                 std::uint64_t attempt, caf::strong_actor_ptr to) {
+void scout::look(task what, caf::strong_actor_ptr to) {
+  const auto attempt = what.attempt;
   std::uint64_t number = 0;
   bool busy = false;
   {
@@ -107,12 +156,12 @@ void scout::look(const std::string& host, std::uint16_t port, std::int64_t limit
     if (!busy) shared_->asking.emplace(number, to);
   }
   if (busy) {
-    tell(to, scouted{attempt, {}, "Too many names are being looked up", false});
+    tell(to, scouted{attempt, {}, "Too many names are being looked up", false, nullptr});
     return;
   }
-  auto work = [shared = shared_, number, host, port, limit_ms, attempt] {
-    auto seen = find(host, port, limit_ms);
-    seen.attempt = attempt;
+  auto work = [shared = shared_, number, what = std::move(what)] {
+    auto seen = find(what);
+    seen.attempt = what.attempt;
     caf::strong_actor_ptr asker;
     const std::lock_guard lock(shared->mutex);
     auto found = shared->asking.find(number);
@@ -128,7 +177,7 @@ void scout::look(const std::string& host, std::uint16_t port, std::int64_t limit
   } catch (const std::system_error& e) {
     const std::lock_guard lock(shared_->mutex);
     shared_->asking.erase(number);
-    tell(to, scouted{attempt, {}, std::string("No thread can be started: ") + e.what(), false});
+    tell(to, scouted{attempt, {}, std::string("No thread can be started: ") + e.what(), false, nullptr});
   }
 }
 

@@ -8,9 +8,9 @@
 
 namespace troupe::link {
 
-/// Finds out whether somebody listens at an address, with a time limit: CAF's
-/// own connect has none and blocks every other call meanwhile. Host names are
-/// resolved here, so that CAF gets a numeric address.
+/// Finds out whether somebody listens at an address, and passes the gate there,
+/// with a time limit: CAF's own connect has none and blocks every other call
+/// meanwhile. Host names are resolved here, so that CAF gets a numeric address.
 ///
 /// Each call is a short-lived thread: looking up a name blocks for as long as
 /// it likes. Any thread.
@@ -21,10 +21,15 @@ class scout {
   scout(const scout&) = delete;
   scout& operator=(const scout&) = delete;
 
-  /// Sends `scouted{attempt, ...}` to `to`, unless retire() comes first. At
-  /// most `limit_ms` for the connection itself.
-  void look(const std::string& host, std::uint16_t port, std::int64_t limit_ms,
-            std::uint64_t attempt, caf::strong_actor_ptr to);
+  struct task {
+    std::string host;
+    std::uint16_t port = 0;
+    std::int64_t limit_ms = 0;  ///< For the connection, and again for each answer of a gate.
+    std::uint64_t attempt = 0;
+    std::string secret;  ///< To pass the gate with; "": only look.
+  };
+  /// Sends `scouted{attempt, ...}` to `to`, unless retire() comes first.
+  void look(task what, caf::strong_actor_ptr to);
 
   /// Nobody is told anything any more, and no handle is kept.
   void retire();
