@@ -16,7 +16,8 @@ struct link_limits {
   std::size_t batch = 64 * 1024;
   /// No larger frame is sent or taken.
   std::size_t frame = 512 * 1024 * 1024;
-  /// How long a break of the connection may last within one pairing.
+  /// How long a break of the connection may last within one pairing, counted
+  /// from when the peer should have been heard.
   std::int64_t resume_ms = 5'000;
   /// How long a peer may leave a question without an answer.
   std::int64_t suspect_ms = 5'000;

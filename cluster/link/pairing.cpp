@@ -63,7 +63,8 @@ bool pairing::attach(std::uint64_t session, std::uint64_t received, pairing_even
 void pairing::detach(std::int64_t now) {
   if (!attached()) return;
   session_ = 0;
-  broken_since_ = now;
+  // A connection that was found dead has been so since nothing came any more.
+  broken_since_ = std::min(now, heard_ + limits_.question_ms);
 }
 
 // -- way out -----------------------------------------------------------------------
