@@ -47,7 +47,7 @@ class links final : public cluster::network {
 
   /// The nodes to keep links with; links with others that were named before
   /// end. A node that comes by itself and proves the secret has a link without
-  /// being named, as long as it is up. Any thread.
+  /// being named, until it has been away for a minute. Any thread.
   void set_peers(std::vector<peer_address> peers);
 
   /// Looks for a node at the address until it is found; link_hooks::found()

@@ -18,6 +18,8 @@ using observe::log_module;
 namespace {
 
 constexpr std::int64_t tick_ms = 200;
+// A node that came by itself, was never named and is gone is forgotten after this.
+constexpr std::int64_t guest_ms = 60'000;
 
 }  // namespace
 
@@ -353,6 +355,15 @@ void peer_link::on_timer() {
   }
   update_figures();
   plan_timer();
+  if (pairing_ || guest_since_ == 0) guest_since_ = now;
+  if (now - guest_since_ > guest_ms) leave_if_guest();
+}
+
+void peer_link::leave_if_guest() {
+  const auto entry = context_->links.find(where_.node);
+  if (entry == context_->links.end() || entry->second.member) return;
+  context_->links.erase(entry);
+  tell(caf::strong_actor_ptr{ctrl()}, part{"It was a guest"});
 }
 
 void peer_link::update_figures() {

@@ -44,6 +44,7 @@ class peer_link final : public runtime::lean_actor,
   void connection_lost(const std::string& why);
   void drop_remote();
   void look_for_caller();
+  void leave_if_guest();
 
   // -- pairing -----------------------------------------------------------------------
   bool resumable(const cluster::acquaintance& who) const;
@@ -81,6 +82,7 @@ class peer_link final : public runtime::lean_actor,
   std::vector<cluster::frame> fresh_;  // kept for its capacity
   std::string batch_;
   link_figures counts_;                // of the loop; copied into the record
+  std::int64_t guest_since_ = 0;       // the last time that there was a pairing
   bool started_ = false;
 };
 
