@@ -360,9 +360,9 @@ void peer_link::on_timer() {
 }
 
 void peer_link::leave_if_guest() {
-  const auto entry = context_->links.find(where_.node);
-  if (entry == context_->links.end() || entry->second.member) return;
-  context_->links.erase(entry);
+  const auto found = context_->links.find(where_.node);
+  if (found == context_->links.end() || found->second.member) return;
+  context_->links.erase(found);
   tell(caf::strong_actor_ptr{ctrl()}, part{"It was a guest"});
 }
 

@@ -286,11 +286,17 @@ TEST_CASE("a peer whose actors are hung is found though its link answers") {
 TEST_CASE("a process that itself stood still does not blame its peers") {
   world w(1);
   for (int i = 0; i < 2'000; ++i) w.step();
-  // The question is under way; then this process sleeps for a minute.
+  // Questions wait for their answers when both processes sleep for a minute.
+  for (auto& each : w.sides) each.answers = false;
+  for (int i = 0; i < 1'500; ++i) w.step();
   w.now += 60'000;
   for (auto& each : w.net.to)
     for (auto& parcel : each) parcel.at = w.now + 30;
-  for (int who : {0, 1}) CHECK_FALSE(w.sides[who].life->tick(w.now));
+  for (int who : {0, 1}) {
+    REQUIRE_FALSE(w.sides[who].questions.empty());
+    CHECK_FALSE(w.sides[who].life->tick(w.now));
+    w.sides[who].answers = true;
+  }
   for (int i = 0; i < 10'000; ++i) {
     w.step();
     REQUIRE_FALSE(w.end[0]);
@@ -365,4 +371,23 @@ TEST_CASE("an impossible resume point is refused") {
   CHECK_FALSE(w.sides[0].life->may_attach(1'000'000));
   CHECK_FALSE(w.sides[0].life->attach(99, 1'000'000, w.sides[0], w.now));
   CHECK_FALSE(w.sides[0].life->attached());
+}
+
+TEST_CASE("what was taken already is not taken again") {
+  side one(small_limits());
+  one.begin(7, 0);
+  std::string bytes;
+  write_batch_head(bytes, {0, 7, 0, 0});
+  write_record(bytes, 1, "a");
+  write_record(bytes, 1, "b");
+  REQUIRE(one.life->take(bytes, one, 1) == "");
+  bytes.clear();
+  write_batch_head(bytes, {0, 7, 0, 1});
+  write_record(bytes, 1, "b");
+  write_record(bytes, 1, "c");
+  REQUIRE(one.life->take(bytes, one, 1) == "");
+  CHECK(one.arrived == std::vector<std::string>{"a", "b", "c"});
+  bytes.clear();
+  write_batch_head(bytes, {0, 7, 0, 5});
+  CHECK(one.life->take(bytes, one, 1) == "It left out records");
 }
