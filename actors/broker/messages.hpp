@@ -173,6 +173,8 @@ struct kick {
   mqtt::reason_code reason = mqtt::reason_code::administrative_action;
   bool end_session = false;
   bool send_will = true;
+  /// Seconds that the will of a session that goes on waits at least.
+  std::uint32_t will_grace = 0;
 };
 /// A woken session has something to do without a client: a will, an expiry.
 struct wake_session {};

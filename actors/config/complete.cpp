@@ -188,6 +188,9 @@ void draft::check_node() {
   // The name becomes a level of $SYS topics.
   if (given_.contains("node.name") && !is_plain_name(value_.node.name))
     refuse(place_of("node.name"), "node.name" + std::string(plain_name_rule));
+  if (!is_visible(value_.node.server_reference))
+    refuse(place_of("node.server_reference"),
+           "node.server_reference must consist of visible ASCII characters, without spaces");
 }
 
 void draft::check_http() {

@@ -87,6 +87,7 @@ struct node_configuration {
   std::uint32_t run_loops = 0;                         // threads, 0 = one per core
   std::uint32_t shards = 64;                           // fixed when the data directory is made
   std::chrono::milliseconds shutdown_timeout{10'000};  // the longest orderly stop
+  std::string server_reference;  // where clients go when the node drains, or empty
 
   bool operator==(const node_configuration&) const = default;
 };

@@ -324,6 +324,7 @@ void connection::refused(reason_code reason, std::string_view sentence) {
   mqtt::connack_packet answer;
   answer.reason = reason;
   answer.info.reason_string = sentence;
+  answer.server_reference = server_reference(reason);
   state_ = state::closing;
   owner_ = nullptr;
   write(answer, 2);
@@ -399,6 +400,7 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
     mqtt::disconnect_packet goodbye;
     goodbye.reason = reason;
     if (problem_information_) goodbye.info.reason_string = sentence;
+    goodbye.server_reference = server_reference(reason);
     write(goodbye, 14);
   } else if (state_ == state::authenticating || state_ == state::opening ||
              state_ == state::abandoned) {

@@ -115,4 +115,15 @@ void device_loop::close_all() {
   for (auto& [number, c] : connections_) c->disconnect(mqtt::reason_code::server_shutting_down, "");
 }
 
+void device_loop::send_elsewhere(std::atomic<std::int64_t>& left) {
+  for (auto& [number, c] : connections_) {
+    if (left.load() <= 0) return;
+    if (left.fetch_sub(1) <= 0) return;
+    if (c->send_elsewhere())
+      counters_.add(counter::clients_redirected_connected);
+    else
+      left.fetch_add(1);
+  }
+}
+
 }  // namespace troupe::device

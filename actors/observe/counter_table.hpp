@@ -70,6 +70,8 @@
   X(authorization_deny, "authorization", "result", "deny", "Authorization decisions, by result.") \
   X(clients_connected, "clients_connected", "", "", "Clients whose CONNECT was accepted.") \
   X(clients_disconnected, "clients_disconnected", "", "", "Connected clients that have gone, for any cause.") \
+  X(clients_redirected_connect, "clients_redirected", "when", "connect", "Clients told to use another server by a draining node.") \
+  X(clients_redirected_connected, "clients_redirected", "when", "connected", "Clients told to use another server by a draining node.") \
   X(sessions_created, "session_events", "event", "created", "Events in the life of sessions.") \
   X(sessions_resumed, "session_events", "event", "resumed", "Events in the life of sessions.") \
   X(sessions_taken_over, "session_events", "event", "taken_over", "Events in the life of sessions.") \

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,20 @@ struct store_figures {
   bool writable = true;
 };
 
+/// How fast a node is to be emptied of its clients, and where to.
+struct drain_order {
+  std::uint32_t rate = 500;                     // clients per second, not 0
+  std::optional<std::string> server_reference;  // none: as configured
+};
+
+/// How far that is.
+struct drain_figures {
+  bool draining = false;
+  std::uint32_t rate = 0;        // clients per second
+  std::string server_reference;  // that clients are told, or empty
+  std::uint64_t remaining = 0;   // clients still connected, while draining
+};
+
 /// What a node is at one moment; what it did is in its counters.
 struct snapshot {
   std::string node;
@@ -69,6 +84,7 @@ struct snapshot {
   std::vector<actor_figures> actors;
   std::vector<certificate_figures> certificates;
   store_figures store;
+  drain_figures drain;
 };
 
 /// Gathers a snapshot. May be called on any thread; the callback is called at

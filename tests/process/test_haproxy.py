@@ -1,5 +1,6 @@
 """The example configuration of HAProxy, with Debian's HAProxy and real nodes behind it."""
 
+import http.client
 import json
 import os
 import re
@@ -183,3 +184,23 @@ def test_tls_ends_at_the_proxy_and_the_name_reaches_the_node(make_node, start_pr
     client = wait_for(dial_tls, 10, "a connection by TLS through HAProxy")
     client.publish("its/own", "x", qos=1)
     client.publish("others", "x", qos=1, reason=0x87)
+
+
+def test_a_node_that_drains_is_left_out_and_its_clients_reach_the_other(start_node, start_proxy):
+    nodes = [start_node(LISTENERS, name=f"n{n}", node={"name": f"n{n}"}) for n in (1, 2)]
+    address = start_proxy(nodes)
+    held = []
+    wait_for(lambda: dial(address), 10, "a connection through HAProxy").disconnect()
+    wait_for(lambda: served_by(nodes) == [0, 0], 5, "nobody")
+    for _ in range(6):
+        held.append(wait_for(lambda: dial(address), 5, "a client"))
+    assert served_by(nodes) == [3, 3]
+    connection = http.client.HTTPConnection(*nodes[0].http, timeout=10)
+    connection.request("POST", "/api/v1/node/drain", body='{"rate": 1000}',
+                       headers={"Content-Type": "application/json"})
+    assert connection.getresponse().status == 200
+    wait_for(lambda: served_by(nodes) == [0, 3], 5, "the first node to be empty")
+    # As soon as the balancer has seen it, nobody hears a refusal.
+    wait_for(lambda: dial(address), 10, "a client at the other node")
+    wait_for(lambda: all(dial(address) for _ in range(4)), 10, "only the other node to be used")
+    assert served_by(nodes)[0] == 0

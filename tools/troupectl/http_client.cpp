@@ -60,14 +60,18 @@ std::optional<url_parts> parse_url(std::string_view url) {
 /// One request and its answer, on a loop of its own so that nothing waits for ever.
 class exchange {
  public:
-  exchange(url_parts to, std::string_view path, std::string_view token)
+  exchange(url_parts to, http::verb method, std::string_view path, std::string_view body,
+           std::string_view token)
       : to_(std::move(to)), resolver_(loop_), stream_(loop_) {
     request_.version(11);
-    request_.method(http::verb::get);
+    request_.method(method);
     request_.target(beast::string_view(path.data(), path.size()));
     request_.set(http::field::host, to_.host);
     request_.set(http::field::user_agent, "troupectl");
     request_.keep_alive(false);
+    request_.body() = body;
+    if (!body.empty()) request_.set(http::field::content_type, "application/json");
+    request_.prepare_payload();
     if (!token.empty()) request_.set(http::field::authorization, "Bearer " + std::string(token));
     parser_.body_limit(answer_limit);
   }
@@ -115,7 +119,7 @@ class exchange {
   tcp::resolver resolver_;
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
-  http::request<http::empty_body> request_;
+  http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
   error_code result_;
   bool done_ = false;
@@ -129,6 +133,11 @@ std::string reason_in(const std::string& body) {
   return error.is_object() && error.contains("reason") && error["reason"].is_string()
              ? " " + error["reason"].get<std::string>()
              : std::string();
+}
+
+http::verb verb_of(http_method method) {
+  if (method == http_method::post) return http::verb::post;
+  return method == http_method::erase ? http::verb::delete_ : http::verb::get;
 }
 
 /// The first line of the file; false: it cannot be read.
@@ -153,6 +162,11 @@ void add_address_options(CLI::App& command, node_address& address) {
 }
 
 http_answer http_get(const node_address& address, std::string_view path) {
+  return http_send(address, http_method::get, path, {});
+}
+
+http_answer http_send(const node_address& address, http_method method, std::string_view path,
+                      std::string_view body) {
   http_answer answer;
   auto parts = parse_url(address.url);
   if (!parts) {
@@ -164,7 +178,7 @@ http_answer http_get(const node_address& address, std::string_view path) {
     answer.problem = "The token file \"" + address.token_file + "\" cannot be read.";
     return answer;
   }
-  exchange asked(std::move(*parts), path, token);
+  exchange asked(std::move(*parts), verb_of(method), path, body, token);
   if (const auto error = asked.run()) {
     answer.problem = "No node answers at " + address.url + ": " + error.message() +
                      ". Is it running, and is its HTTP endpoint on?";

@@ -125,6 +125,7 @@ void http_connection::ask() {
   request.method = view(message.method_string());
   if (request.method == "HEAD") request.method = "GET";
   request.body = std::move(message.body());
+  request.content_type = view(message[http::field::content_type]);
   request.authorized =
       shows_token(view(message[http::field::authorization]), service_->settings.token);
   asking_ = true;

@@ -15,6 +15,7 @@ struct http_request {
   std::string path;    // decoded, without the query
   std::string query;   // as sent, without '?'
   std::string body;
+  std::string content_type;  // as sent
   bool authorized = false;                        // showed the token, or none is set
   std::map<std::string, std::string> parameters;  // of the path: "{id}"
 };

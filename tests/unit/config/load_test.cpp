@@ -281,6 +281,8 @@ TEST_CASE("combinations that cannot work are refused where they stand") {
       {"[[listeners]]\n[[listeners]]\nbind = \"0.0.0.0:1883\"",
        "t.toml:3: listener \"tcp-2\" and listener \"tcp\" cannot both listen on 0.0.0.0:1883, of "
        "which 127.0.0.1:1883 takes a part"},
+      {"[node]\nserver_reference = \"other 1883\"",
+       "t.toml:2: node.server_reference must consist of visible ASCII characters, without spaces"},
       {"[http]\nbind = \"127.0.0.1:1883\"",
        "t.toml:2: http.bind and listener \"tcp\" cannot both listen on 127.0.0.1:1883"},
       {"[[listeners]]\nname = \"a\"\n[[listeners]]\nname = \"a\"\nbind = \"127.0.0.1:2\"",
