@@ -130,6 +130,9 @@ struct broker_context {
   std::atomic<std::uint64_t> subscriptions{0};
   std::atomic<std::uint64_t> shared_subscriptions{0};
   std::atomic<bool> stopping{false};
+  /// Clients are sent to other servers, to the one named here if it is not empty.
+  std::atomic<bool> draining{false};
+  reloadable<std::string> server_reference;
 
   /// Counts on the block of the calling run loop. Any thread.
   void count(observe::counter what, std::uint64_t n = 1) {

@@ -181,6 +181,8 @@ struct kick {
   bool send_will = true;
   /// The session is wanted on another node: rest as soon as that is possible.
   bool yield = false;
+  /// Seconds that the will of a session that goes on waits at least.
+  std::uint32_t will_grace = 0;
 };
 /// A woken session has something to do without a client: a will, an expiry.
 struct wake_session {};

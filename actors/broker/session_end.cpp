@@ -41,6 +41,11 @@ void session::on_kick(const kick& order) {
   }
   if (!was_connected) return;
   disconnected_at_ = now();
+  // A client that was sent elsewhere is not in trouble, and will be back soon. Its will
+  // is not deleted for that [MQTT-3.1.2-8], but as at a shutdown of the server its
+  // publication is deferred [3.1.2.5]: a delay like the one that a client may ask for,
+  // which ends with the session at the latest, and the connection to come cancels it.
+  if (will_) will_->delay = std::max(will_->delay, order.will_grace);
   if (will_ && will_->delay == 0) publish_will();
   writes().put_session(record(disconnected_at_));
   plan_offline_timer();

@@ -60,6 +60,11 @@ constexpr key<configuration> table[] = {
     node<&n::shutdown_timeout>("node.shutdown_timeout", k::duration, restart,
                                key_range{second, 3600 * second}, R"("10s")", "",
                                "Longest time of an orderly stop."),
+    node<&n::server_reference>(
+        "node.server_reference", k::text, reload, key_range{0, 256},
+        R"("broker-2.example.org:1883")", "none",
+        "Server that MQTT 5 clients are told to use when this node is drained (troupectl node "
+        "drain),\nunless the command names another."),
 
     limit<&l::connect_timeout>("limits.connect_timeout", k::duration, reload,
                                key_range{100, 3600 * second}, R"("10s")", "",

@@ -324,6 +324,7 @@ void connection::refused(reason_code reason, std::string_view sentence) {
   mqtt::connack_packet answer;
   answer.reason = reason;
   answer.info.reason_string = sentence;
+  answer.server_reference = server_reference(reason);
   state_ = state::closing;
   owner_ = nullptr;
   write(answer, 2);
@@ -399,6 +400,7 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
     mqtt::disconnect_packet goodbye;
     goodbye.reason = reason;
     if (problem_information_) goodbye.info.reason_string = sentence;
+    goodbye.server_reference = server_reference(reason);
     write(goodbye, 14);
   } else if (state_ == state::authenticating || state_ == state::opening ||
              state_ == state::abandoned) {
@@ -430,9 +432,12 @@ void connection::on_drained() {
 
 void connection::on_closed(std::string_view why) {
   if (state_ == state::handshake) {
-    loop_.counters().add(counter::connections_refused_handshake);
+    const bool proxy = transport_->peer().awaits_proxy_header;
+    loop_.counters().add(proxy ? counter::connections_refused_proxy_header
+                               : counter::connections_refused_handshake);
     observe::log_limited(observe::log_module::net, observe::log_level::info,
-                         "A handshake of TLS or WebSocket failed",
+                         proxy ? "A connection without a good PROXY header was refused"
+                               : "A handshake of TLS or WebSocket failed",
                          {{"listener", settings_->name},
                           {"address", transport_->peer().address},
                           {"reason", why}});

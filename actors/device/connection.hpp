@@ -45,6 +45,9 @@ class connection final : public broker::device_port,
   /// Reading may go on: the shards are done with enough of what it sent.
   void credit_returned();
   void store_caught_up();
+  /// Has the session tell the client to use another server. False: it is not there
+  /// yet, or leaves already.
+  bool send_elsewhere();
 
   // broker::device_port
   void accepted(session_id id, caf::strong_actor_ptr session, broker::device_owner& owner,
@@ -105,6 +108,7 @@ class connection final : public broker::device_port,
 
   // connection_admission.cpp
   bool on_connect(const mqtt::frame& frame);
+  bool redirected();
   void authenticate();
   void admit(auth::verdict verdict);
   bool on_auth(const mqtt::frame& frame);
@@ -114,6 +118,7 @@ class connection final : public broker::device_port,
 
   template <class Packet>
   void write(const Packet& packet, unsigned type);
+  std::string server_reference(mqtt::reason_code reason) const;
 
   device_loop& loop_;
   std::shared_ptr<const listener_settings> settings_;

@@ -1,4 +1,4 @@
-// The CONNECT exchange, and AUTH packets after it.
+// The CONNECT exchange, AUTH packets after it, and the way to another server.
 
 #include <random>
 
@@ -15,6 +15,10 @@ using observe::counter;
 namespace {
 
 constexpr unsigned by_admission = 1;
+
+// How long the will of a client that is sent elsewhere waits for it to be back: its
+// way through name service, balancer and handshakes, with some attempts.
+constexpr std::uint32_t will_grace_seconds = 30;
 
 std::string new_client_id() {
   static constexpr char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -58,6 +62,7 @@ bool connection::on_connect(const mqtt::frame& frame) {
   auto& connect = order->packet;
   state_ = state::authenticating;
   admission_->order = order;
+  if (redirected()) return false;
   if (connect.client_id.size() > settings_->max_client_id_length) {
     refused(reason_code::client_identifier_not_valid, "Client identifier too long");
     return false;
@@ -126,6 +131,7 @@ void connection::admit(auth::verdict verdict) {
     return refused(verdict.reason, mqtt::to_string(verdict.reason));
   }
   context.count(counter::authentication_success);
+  if (redirected()) return;
   state_ = state::opening;
   auto order = admission_->order;
   order->username = std::move(verdict.username);
@@ -193,6 +199,36 @@ void connection::stepped(auth::outcome outcome) {
   write(answer, 15);
   resume(by_admission);
   if (!rest_.empty()) on_read({});
+}
+
+// --- to another server [MQTT 5.0, 4.11] --------------------------------------------
+
+/// Whether the client was told to use another server, because the node drains.
+/// Version 3 has no better word than "server unavailable".
+bool connection::redirected() {
+  if (!loop_.context().draining.load(std::memory_order_relaxed)) return false;
+  loop_.context().count(counter::clients_redirected_connect);
+  refused(reason_code::use_another_server, mqtt::to_string(reason_code::use_another_server));
+  return true;
+}
+
+bool connection::send_elsewhere() {
+  if (state_ != state::open) return false;
+  broker::kick order;
+  order.reason = reason_code::use_another_server;
+  order.will_grace = will_grace_seconds;
+  broker::tell(session_, order);
+  return true;
+}
+
+/// Goes with the reason that sends a client elsewhere, unless that
+/// makes the packet larger than the client takes.
+std::string connection::server_reference(reason_code reason) const {
+  if (reason != reason_code::use_another_server) return {};
+  const auto reference = loop_.context().server_reference.get();
+  if (!reference) return {};
+  const bool fits = client_packet_limit_ == 0 || reference->size() + 32 <= client_packet_limit_;
+  return fits ? *reference : std::string();
 }
 
 }  // namespace troupe::device

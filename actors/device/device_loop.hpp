@@ -43,6 +43,9 @@ class device_loop final : private runtime::timer_entry {
   void wait_for_store(std::uint64_t number);
   bool store_is_behind() const;
   void close_all();
+  /// Has clients told to use another server, as long as `left`, which all loops share,
+  /// is above 0; takes one from it for each.
+  void send_elsewhere(std::atomic<std::int64_t>& left);
 
   broker::broker_context& context() noexcept { return context_; }
   runtime::run_loop& loop() noexcept { return loop_; }

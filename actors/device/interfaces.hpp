@@ -10,6 +10,7 @@
 
 #include "actors/config/configuration.hpp"
 #include "actors/device/listener_settings.hpp"
+#include "actors/observe/http/drain_routes.hpp"
 #include "actors/observe/snapshot.hpp"
 
 namespace troupe::device {
@@ -37,6 +38,11 @@ struct node_stop {
 struct node_look {
   std::function<void(observe::snapshot)> answer;
 };
+/// Asks how the node drains, or has it begin or end.
+struct node_drain {
+  observe::drain_request request;
+  std::function<void(observe::drain_figures)> answer;
+};
 /// A device came or went, for `$SYS/brokers/<node>/clients/...`.
 struct client_came_or_went {
   bool connected = false;
@@ -48,7 +54,8 @@ struct client_came_or_went {
 
 /// Supervises the node: listeners, shards, $SYS, figures, reload and stop.
 using node_actor = caf::typed_actor<caf::reacts_to<node_reload>, caf::reacts_to<node_stop>,
-                                    caf::reacts_to<node_look>, caf::reacts_to<client_came_or_went>>;
+                                    caf::reacts_to<node_look>, caf::reacts_to<node_drain>,
+                                    caf::reacts_to<client_came_or_went>>;
 
 }  // namespace troupe::device
 
@@ -57,4 +64,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::listener_stop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::node_reload)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::node_stop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::node_look)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::node_drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::device::client_came_or_went)

@@ -54,13 +54,21 @@ std::string transport_name(config::transport_kind kind) {
   return {};
 }
 
-node::node(caf::actor_config& cfg, node_parts parts) : lean_actor(cfg), parts_(std::move(parts)) {}
+node::node(caf::actor_config& cfg, node_parts parts)
+    : lean_actor(cfg),
+      parts_(std::move(parts)),
+      drain_(parts_.context, parts_.device_loops, parts_.configuration->node.server_reference) {}
 
 void node::receive(caf::mailbox_element& m) {
   if (auto* event = runtime::mutable_payload<device::client_came_or_went>(m)) {
     announce(*event);
   } else if (auto* question = runtime::mutable_payload<device::node_look>(m)) {
     look(std::move(question->answer));
+  } else if (auto* asked = runtime::mutable_payload<device::node_drain>(m)) {
+    using verb = observe::drain_request::verb;
+    if (asked->request.what == verb::begin) drain_.begin(asked->request.order);
+    if (asked->request.what == verb::end) drain_.end();
+    asked->answer(drain_.figures());
   } else if (auto* wanted = runtime::mutable_payload<device::node_reload>(m)) {
     reload(wanted->configuration);
   } else if (auto* end = runtime::mutable_payload<device::node_stop>(m)) {
@@ -88,7 +96,10 @@ void node::begin() {
 }
 
 void node::on_exit(const caf::error& reason) {
-  if (scheduled() && home() == runtime::run_loop::current()) home()->timers().cancel(*this);
+  if (home() == runtime::run_loop::current()) {
+    if (scheduled()) home()->timers().cancel(*this);
+    drain_.cancel();
+  }
   parts_.listeners.clear();
   lean_actor::on_exit(reason);
 }
@@ -114,6 +125,7 @@ void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
   parts_.set_http_token(next->http.token);
+  drain_.configured(next->node.server_reference);
   for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i) {
     parts_.listeners[i].settings = loaded.value.listeners[i];
     tell(parts_.listeners[i].actor, device::listener_reload{loaded.value.listeners[i]});
@@ -122,6 +134,7 @@ void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
 }
 
 void node::stop(const std::function<void()>& told) {
+  drain_.cancel();
   if (scheduled()) home()->timers().cancel(*this);
   for (const auto& l : parts_.listeners) tell(l.actor, device::listener_stop{});
   for (const auto& shard : parts_.context.session_shards) tell(shard, broker::shut_down{});

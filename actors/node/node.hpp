@@ -11,6 +11,7 @@
 #include "actors/device/interfaces.hpp"
 #include "actors/device/device_loop.hpp"
 #include "actors/node/access.hpp"
+#include "actors/node/drain.hpp"
 #include "actors/observe/sys_tree.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
@@ -34,6 +35,7 @@ std::string transport_name(config::transport_kind kind);
 struct node_parts {
   broker::broker_context& context;
   device::connection_counts& counts;
+  const std::vector<std::unique_ptr<device::device_loop>>& device_loops;
   std::vector<open_listener> listeners;
   std::shared_ptr<const config::configuration> configuration;
   std::shared_ptr<auth::password_workers> workers;
@@ -45,7 +47,7 @@ std::shared_ptr<const broker::broker_limits> limits_of(const config::configurati
 
 /// Supervises the node: a shard or the wildcard index that dies is a broken
 /// invariant and ends the process; listeners are told of reloads; `$SYS` is
-/// published; figures are gathered. On the first run loop, as long as the node.
+/// published; figures are gathered; clients are drained. On the first run loop, as long as the node.
 class node final : public runtime::lean_actor, private runtime::timer_entry {
  public:
   node(caf::actor_config& cfg, node_parts parts);
@@ -71,6 +73,7 @@ class node final : public runtime::lean_actor, private runtime::timer_entry {
   void on_timer() override;
 
   node_parts parts_;
+  drain drain_;
   observe::sys_tree tree_;
   std::int64_t started_at_ = 0;
 };

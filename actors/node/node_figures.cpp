@@ -106,6 +106,7 @@ observe::snapshot node::own_figures() {
   s.retained_refused = stored.retained_refused;
   s.log_bodies = stored.bodies;
   s.store = {stored.commits, stored.groups, stored.backlog_bytes, stored.writable};
+  s.drain = drain_.figures();
   for (const auto& l : parts_.listeners)
     s.listeners.push_back({l.configured.name, l.address, transport_name(l.configured.transport),
                            l.connections->load(), l.configured.max_connections});

@@ -269,7 +269,7 @@ void node_runtime::parts::start_node() {
   auto set_http_token = [this](const std::string& token) {
     if (http) http->set_token(token);
   };
-  node_parts made{*context, counts, listeners, configuration, workers, set_http_token};
+  node_parts made{*context, counts, device_loops, listeners, configuration, workers, set_http_token};
   auto handle =
       runtime::spawn_lean<troupe::node::node>(*system, &context->loops.loop(0), std::move(made));
   node = caf::actor_cast<device::node_actor>(handle);
@@ -298,9 +298,14 @@ std::string node_runtime::parts::serve_http() {
     observe::readiness r;
     r.ready = true;
     if (context->stopping.load()) r.reasons.push_back("The node is stopping");
+    if (context->draining.load()) r.reasons.push_back("The node is draining");
     if (!store->current().writable) r.reasons.push_back("The store cannot be written");
     r.ready = r.reasons.empty();
     return r;
+  };
+  sources.drain = [this](observe::drain_request request,
+                         std::function<void(observe::drain_figures)> answer) {
+    tell(node, device::node_drain{std::move(request), std::move(answer)});
   };
   observe::http_settings settings;
   settings.address = configuration->http.bind.host == "localhost" ? "127.0.0.1"

@@ -9,6 +9,8 @@
   X(connections_closed, "connections_closed", "", "", "Accepted connections that have ended.") \
   X(connections_refused_limit, "connections_refused", "reason", "limit", "Connections ended before a CONNECT could be read.") \
   X(connections_refused_handshake, "connections_refused", "reason", "handshake", "Connections ended before a CONNECT could be read.") \
+  X(connections_refused_proxy, "connections_refused", "reason", "proxy_not_trusted", "Connections ended before a CONNECT could be read.") \
+  X(connections_refused_proxy_header, "connections_refused", "reason", "proxy_header", "Connections ended before a CONNECT could be read.") \
   X(connect_timeouts, "connect_timeouts", "", "", "Connections that sent no CONNECT in time.") \
   X(bytes_received, "bytes_received", "", "", "Bytes of MQTT read from clients.") \
   X(bytes_sent, "bytes_sent", "", "", "Bytes of MQTT written to clients.") \
@@ -68,6 +70,8 @@
   X(authorization_deny, "authorization", "result", "deny", "Authorization decisions, by result.") \
   X(clients_connected, "clients_connected", "", "", "Clients whose CONNECT was accepted.") \
   X(clients_disconnected, "clients_disconnected", "", "", "Connected clients that have gone, for any cause.") \
+  X(clients_redirected_connect, "clients_redirected", "when", "connect", "Clients told to use another server by a draining node.") \
+  X(clients_redirected_connected, "clients_redirected", "when", "connected", "Clients told to use another server by a draining node.") \
   X(sessions_created, "session_events", "event", "created", "Events in the life of sessions.") \
   X(sessions_resumed, "session_events", "event", "resumed", "Events in the life of sessions.") \
   X(sessions_taken_over, "session_events", "event", "taken_over", "Events in the life of sessions.") \

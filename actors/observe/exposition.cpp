@@ -100,6 +100,10 @@ void add_node(families& out, const snapshot& now) {
             now.log_bodies);
   out.gauge("troupe_owed_backlog_bytes", "Bytes of the messages that durable sessions are owed.",
             now.owed_backlog_bytes);
+  out.gauge("troupe_draining", "1 while the node sends its clients to other servers.",
+            now.drain.draining ? 1.0 : 0.0);
+  out.gauge("troupe_drain_remaining", "Clients that a draining node still has.",
+            now.drain.remaining);
   out.gauge("troupe_messages_queued",
             "Messages that durable sessions are owed and have not acknowledged.",
             now.queued_messages);

@@ -67,6 +67,20 @@ struct cluster_figures {
   std::vector<peer> peers;
 };
 
+/// How fast a node is to be emptied of its clients, and where to.
+struct drain_order {
+  std::uint32_t rate = 500;                     // clients per second, not 0
+  std::optional<std::string> server_reference;  // none: as configured
+};
+
+/// How far that is.
+struct drain_figures {
+  bool draining = false;
+  std::uint32_t rate = 0;        // clients per second
+  std::string server_reference;  // that clients are told, or empty
+  std::uint64_t remaining = 0;   // clients still connected, while draining
+};
+
 /// What a node is at one moment; what it did is in its counters.
 struct snapshot {
   std::string node;
@@ -95,6 +109,7 @@ struct snapshot {
   std::vector<certificate_figures> certificates;
   store_figures store;
   std::optional<cluster_figures> cluster;  // of a node that does not run alone
+  drain_figures drain;
 };
 
 /// Gathers a snapshot. May be called on any thread; the callback is called at

@@ -1,5 +1,6 @@
 #include "protocol/net/socket_transport.hpp"
 
+#include "protocol/net/peer/proxy_header.hpp"
 #include "protocol/net/poller.hpp"
 
 #include <cerrno>
@@ -134,6 +135,7 @@ void socket_transport::abort() {
 }
 
 void socket_transport::set_certificate(std::string name, std::string subject) {
+  if (proxied_tls_) return;
   peer_.certificate_name = std::move(name);
   peer_.certificate_subject = std::move(subject);
 }
@@ -184,6 +186,7 @@ void socket_transport::on_deadline() {
 // --- phases ----------------------------------------------------------------
 
 void socket_transport::step_handshake() {
+  if (proxy_header_ != nullptr && !read_proxy_header()) return;
   // Public-key operations take a millisecond: others wait for the next round,
   // or a flood of them would keep everybody else from being served.
   if (costly_handshake() && !poller_.may_handshake()) return update_interest();

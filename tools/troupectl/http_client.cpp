@@ -60,20 +60,18 @@ std::optional<url_parts> parse_url(std::string_view url) {
 /// One request and its answer, on a loop of its own so that nothing waits for ever.
 class exchange {
  public:
-  /// A POST if there is a body.
-  exchange(url_parts to, std::string_view path, std::string_view token, std::string body)
+  exchange(url_parts to, http::verb method, std::string_view path, std::string_view body,
+           std::string_view token)
       : to_(std::move(to)), resolver_(loop_), stream_(loop_) {
     request_.version(11);
-    request_.method(body.empty() ? http::verb::get : http::verb::post);
-    if (!body.empty()) {
-      request_.set(http::field::content_type, "application/json");
-      request_.body() = std::move(body);
-      request_.prepare_payload();
-    }
+    request_.method(method);
     request_.target(beast::string_view(path.data(), path.size()));
     request_.set(http::field::host, to_.host);
     request_.set(http::field::user_agent, "troupectl");
     request_.keep_alive(false);
+    request_.body() = body;
+    if (!body.empty()) request_.set(http::field::content_type, "application/json");
+    request_.prepare_payload();
     if (!token.empty()) request_.set(http::field::authorization, "Bearer " + std::string(token));
     parser_.body_limit(answer_limit);
   }
@@ -137,6 +135,11 @@ std::string reason_in(const std::string& body) {
              : std::string();
 }
 
+http::verb verb_of(http_method method) {
+  if (method == http_method::post) return http::verb::post;
+  return method == http_method::erase ? http::verb::delete_ : http::verb::get;
+}
+
 /// The first line of the file; false: it cannot be read.
 bool read_token(const std::string& file, std::string& token) {
   if (file.empty()) return true;
@@ -144,33 +147,6 @@ bool read_token(const std::string& file, std::string& token) {
   if (!std::getline(in, token)) return false;
   while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
   return true;
-}
-
-http_answer ask(const node_address& address, std::string_view path, std::string body) {
-  http_answer answer;
-  auto parts = parse_url(address.url);
-  if (!parts) {
-    answer.problem = "\"" + address.url + "\" is not an address like http://127.0.0.1:18083.";
-    return answer;
-  }
-  std::string token;
-  if (!read_token(address.token_file, token)) {
-    answer.problem = "The token file \"" + address.token_file + "\" cannot be read.";
-    return answer;
-  }
-  exchange asked(std::move(*parts), path, token, std::move(body));
-  if (const auto error = asked.run()) {
-    answer.problem = "No node answers at " + address.url + ": " + error.message() +
-                     ". Is it running, and is its HTTP endpoint on?";
-    return answer;
-  }
-  answer.status = asked.response().result_int();
-  answer.body = std::move(asked.response().body());
-  if (answer.status != 200) {
-    answer.problem = "The node at " + address.url + " answered " + std::to_string(answer.status) +
-                     " to " + std::string(path) + "." + reason_in(answer.body);
-  }
-  return answer;
 }
 
 }  // namespace
@@ -186,11 +162,39 @@ void add_address_options(CLI::App& command, node_address& address) {
 }
 
 http_answer http_get(const node_address& address, std::string_view path) {
-  return ask(address, path, {});
+  return http_send(address, http_method::get, path, {});
+}
+
+http_answer http_send(const node_address& address, http_method method, std::string_view path,
+                      std::string_view body) {
+  http_answer answer;
+  auto parts = parse_url(address.url);
+  if (!parts) {
+    answer.problem = "\"" + address.url + "\" is not an address like http://127.0.0.1:18083.";
+    return answer;
+  }
+  std::string token;
+  if (!read_token(address.token_file, token)) {
+    answer.problem = "The token file \"" + address.token_file + "\" cannot be read.";
+    return answer;
+  }
+  exchange asked(std::move(*parts), verb_of(method), path, body, token);
+  if (const auto error = asked.run()) {
+    answer.problem = "No node answers at " + address.url + ": " + error.message() +
+                     ". Is it running, and is its HTTP endpoint on?";
+    return answer;
+  }
+  answer.status = asked.response().result_int();
+  answer.body = std::move(asked.response().body());
+  if (answer.status != 200) {
+    answer.problem = "The node at " + address.url + " answered " + std::to_string(answer.status) +
+                     " to " + std::string(path) + "." + reason_in(answer.body);
+  }
+  return answer;
 }
 
 http_answer http_post(const node_address& address, std::string_view path, std::string json) {
-  return ask(address, path, std::move(json));
+  return http_send(address, http_method::post, path, json);
 }
 
 }  // namespace troupe::ctl

@@ -24,7 +24,11 @@ struct http_answer {
   std::string problem;  // a sentence, if there is no answer of status 200
 };
 
-/// Asks the node, for at most ten seconds. Blocks.
+enum class http_method { get, post, erase };
+
+/// Asks the node, for at most ten seconds. Blocks. `body` is JSON, or empty.
+http_answer http_send(const node_address& address, http_method method, std::string_view path,
+                      std::string_view body);
 http_answer http_get(const node_address& address, std::string_view path);
 
 /// Sends the node a JSON body, for at most ten seconds. Blocks.

@@ -13,6 +13,7 @@ constexpr troupe::ctl::verb verbs[] = {
     {"status", "Show how a node is", troupe::ctl::declare_status},
     {"metrics", "Print a node's metrics in Prometheus' format", troupe::ctl::declare_metrics},
     {"cluster", "Show and change the cluster", troupe::ctl::declare_cluster},
+    {"node", "Empty a node of its clients, or have it take them again", troupe::ctl::declare_node},
     {"passwd", "Add, change or remove a user in a password file", troupe::ctl::declare_passwd},
 };
 

@@ -45,6 +45,11 @@ void print_table(const json& status) {
   if (const auto reasons = status.find("reasons"); reasons != status.end()) {
     for (const auto& reason : *reasons) print_row("", reason.get<std::string>());
   }
+  if (status.value(json::json_pointer("/drain/draining"), false)) {
+    const auto to = status.value(json::json_pointer("/drain/server_reference"), std::string());
+    print_row("drain", count("/drain/remaining") + " clients left, " + count("/drain/rate") +
+                           " a second" + (to.empty() ? "" : ", to " + to));
+  }
   print_row("up", duration_text(number(status, "/uptime_seconds")));
   print_row("connections",
             count("/connections/count") + " (most " + count("/connections/maximum") + ")");

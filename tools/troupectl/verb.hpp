@@ -26,6 +26,7 @@ struct verb {
 action declare_status(CLI::App& command);
 action declare_metrics(CLI::App& command);
 action declare_cluster(CLI::App& command);
+action declare_node(CLI::App& command);
 action declare_passwd(CLI::App& command);
 
 }  // namespace troupe::ctl

@@ -59,12 +59,18 @@ json status_of(const snapshot& now, const counter_values& counters, const readin
         {"sent", sum(counter::messages_sent_qos0, 3)},
         {"queued", now.queued_messages},
         {"retained", now.retained}}},
+      {"drain",
+       {{"draining", now.drain.draining},
+        {"rate", now.drain.rate},
+        {"server_reference", now.drain.server_reference},
+        {"remaining", now.drain.remaining}}},
       {"store", {{"writable", now.store.writable}, {"backlog_bytes", now.store.backlog_bytes}}}};
 }
 
 }  // namespace
 
 void add_admin_routes(http_router& routes, admin_sources sources) {
+  add_drain_routes(routes, std::move(sources.drain));
   const auto shared = std::make_shared<const admin_sources>(std::move(sources));
   routes.add(
       "GET", "/livez",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/observe/counters.hpp"
+#include "actors/observe/http/drain_routes.hpp"
 #include "actors/observe/http/http_router.hpp"
 #include "actors/observe/snapshot.hpp"
 
@@ -14,9 +15,10 @@ struct admin_sources {
   snapshot_source take;
   std::function<counter_values()> counters;
   std::function<readiness()> ready;
+  drain_control drain;
 };
 
-/// GET /livez, /readyz, /metrics, /api/v5/status. Probes carry no token:
+/// GET /livez, /readyz, /metrics, /api/v5/status, and what add_drain_routes() adds. Probes carry no token:
 /// without it /readyz tells no reasons.
 void add_admin_routes(http_router& routes, admin_sources sources);
 

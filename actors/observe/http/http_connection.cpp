@@ -126,6 +126,7 @@ void http_connection::ask() {
   if (request.method == "HEAD") request.method = "GET";
   request.content_type = view(message[http::field::content_type]);
   request.body = std::move(message.body());
+  request.content_type = view(message[http::field::content_type]);
   request.authorized =
       shows_token(view(message[http::field::authorization]), service_->settings.token);
   asking_ = true;
