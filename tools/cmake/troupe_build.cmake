@@ -47,6 +47,13 @@ pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd)
 find_package(prometheus-cpp REQUIRED CONFIG)
 
+# Consensus. A C library; only cluster/raft includes its header.
+find_library(RAFT_LIBRARY raft REQUIRED)
+find_path(RAFT_INCLUDE_DIR raft.h REQUIRED)
+add_library(libraft INTERFACE)
+target_include_directories(libraft SYSTEM INTERFACE ${RAFT_INCLUDE_DIR})
+target_link_libraries(libraft INTERFACE ${RAFT_LIBRARY})
+
 find_library(CAF_CORE_LIBRARY caf_core REQUIRED)
 find_path(CAF_INCLUDE_DIR caf/config.hpp REQUIRED)
 add_library(caf_core INTERFACE)
