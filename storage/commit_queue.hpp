@@ -41,7 +41,9 @@ class commit_queue {
     if (closed_) return false;
     if (commit.done || backlog_.load(std::memory_order_relaxed) > unhurried_bytes) urgent_ = true;
     if (backlog_.load(std::memory_order_relaxed) + bytes > limit_) {
+      auto entry = std::move(commit.operations.entry);
       commit.operations = {};
+      commit.operations.entry = std::move(entry);
       commit.refused = "The store has too much to write: the disk is slower than what arrives.";
     } else {
       backlog_.fetch_add(bytes, std::memory_order_relaxed);

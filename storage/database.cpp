@@ -141,10 +141,15 @@ std::string database::check_directory_record() {
   if (!status.ok()) return open_error(options_.directory, status);
   const auto found = record::decode_directory(view(value));
   if (!found) return damaged(options_.directory, "its directory record cannot be read");
-  if (found->version > record::layout_version) {
+  if (found->version > record::replicated_layout_version) {
     return newer(options_.directory, "layout " + std::to_string(found->version) +
                                          ", this program knows layout " +
-                                         std::to_string(record::layout_version));
+                                         std::to_string(record::replicated_layout_version));
+  }
+  if (found->version > layout()) {
+    return "The store in " + options_.directory +
+           " belongs to a node of a cluster, but none is configured. Configure the cluster, or "
+           "name another data directory.";
   }
   if (found->shards != options_.shards) {
     return "The store in " + options_.directory + " was made with " +
@@ -153,12 +158,16 @@ std::string database::check_directory_record() {
            ", or name another data directory: the number is fixed when the directory is made.";
   }
   // Before anything of this layout is written: an older program must refuse it.
-  return found->version < record::layout_version ? write_directory_record() : std::string{};
+  return found->version < layout() ? write_directory_record() : std::string{};
+}
+
+std::uint32_t database::layout() const noexcept {
+  return options_.replicated ? record::replicated_layout_version : record::layout_version;
 }
 
 std::string database::write_directory_record() {
   std::string bytes;
-  record::encode_directory(options_.shards, bytes);
+  record::encode_directory(options_.shards, layout(), bytes);
   rocksdb::WriteOptions write;
   write.sync = true;
   const auto written = db_->Put(write, handle(family::meta), slice(meta::directory), bytes);

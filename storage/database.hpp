@@ -72,6 +72,7 @@ class database {
   std::string open_files();
   std::string check_directory_record();
   std::string write_directory_record();
+  std::uint32_t layout() const noexcept;
   bool holds_data() const;
 
   const store_options options_;

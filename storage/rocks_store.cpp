@@ -24,7 +24,14 @@ rocks_store::~rocks_store() = default;
 
 void rocks_store::commit(transaction writes, committed done) {
   write_operations operations;
-  if (writes.content_) operations = std::move(static_cast<write_operations&>(*writes.content_));
+  if (writes.content_) {
+    auto& content = *writes.content_;
+    if (content.entry) [[unlikely]] {
+      const auto shard = content.shard();
+      content.entry->shard = shard ? number(*shard) : entry_head::mixed;
+    }
+    operations = std::move(static_cast<write_operations&>(content));
+  }
   engine_->commit(std::move(operations), std::move(done));
 }
 
@@ -43,10 +50,15 @@ void rocks_store::read_owed(session_id id, order_no after, std::uint32_t max_cou
 }
 
 void rocks_store::read_contents(session_id id, std::function<void(session_contents)> done) {
-  engine_->read([this, id, done = std::move(done)](bool run) {
+  read_contents(id, engine_->reader().order_at_open(), std::move(done));
+}
+
+void rocks_store::read_contents(session_id id, order_no through,
+                                std::function<void(session_contents)> done) {
+  engine_->read([this, id, through, done = std::move(done)](bool run) {
     session_contents contents;
     contents.failed = true;
-    if (run) contents = engine_->reader().read_contents(id);
+    if (run) contents = engine_->reader().read_contents(id, through);
     done(std::move(contents));
   });
 }
@@ -68,7 +80,11 @@ void rocks_store::read_retained(std::string filter, std::string cursor, std::uin
       return done(std::move(page));
     }
     auto answer = engine_->reader().read_retained(filter, cursor, max_count, now_ms);
-    engine_->expire(answer.expired, now_ms);
+    if (engine_->replicated()) {
+      answer.page.expired = std::move(answer.expired);
+    } else {
+      engine_->expire(answer.expired, now_ms);
+    }
     done(std::move(answer.page));
   });
 }
@@ -83,11 +99,16 @@ void rocks_store::each_subscription(
 }
 
 std::uint64_t rocks_store::next_offset(shard_id shard) {
-  return engine_->first_offset(shard);
+  return engine_->replicated() ? marks(shard).next_offset : engine_->first_offset(shard);
 }
 
 std::uint64_t rocks_store::next_session_count(shard_id shard) {
-  return engine_->first_session_count(shard);
+  return engine_->replicated() ? marks(shard).next_session_count
+                               : engine_->first_session_count(shard);
+}
+
+shard_marks rocks_store::marks(shard_id shard) const {
+  return engine_->reader().marks(shard);
 }
 
 std::uint16_t rocks_store::shards() const {

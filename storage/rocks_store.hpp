@@ -1,5 +1,6 @@
 #pragma once
 
+#include "storage/replication/shard_replicas.hpp"
 #include "storage/store.hpp"
 #include "storage/store_options.hpp"
 
@@ -13,7 +14,7 @@ namespace troupe::storage {
 /// transactions which wait into one write (group commit), and a few readers.
 /// A read waits until the transactions given before it are written, without
 /// holding up other reads. See storage/README.md.
-class rocks_store final : public store {
+class rocks_store final : public store, public shard_replicas {
  public:
   struct opened;
   /// Blocks. Refuses with a sentence (see database::open).
@@ -25,6 +26,8 @@ class rocks_store final : public store {
   void read_owed(session_id id, order_no after, std::uint32_t max_count, std::uint64_t max_bytes,
                  std::function<void(owed_page)> done) override;
   void read_contents(session_id id, std::function<void(session_contents)> done) override;
+  void read_contents(session_id id, order_no through,
+                     std::function<void(session_contents)> done) override;
   void read_one(session_id id, order_no order,
                 std::function<void(std::optional<owed_message>)> done) override;
   void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
@@ -40,6 +43,9 @@ class rocks_store final : public store {
   figures current() const override;
   std::uint64_t backlog_bytes() const noexcept override;
   void close() override;
+
+  // --- shard_replicas, if store_options::replicated ---
+  shard_marks marks(shard_id shard) const override;
 
   /// Without threads: runs what waits, with its callbacks, on the calling
   /// thread. Returns how many transactions, reads and pieces of background

@@ -17,10 +17,12 @@
 namespace troupe::storage {
 
 /// Place in the one sequence of owed entries of a node, given by the writer in
-/// commit order: whoever has read the store up to n has seen every entry <= n.
+/// commit order: whoever has read the store up to n has seen every entry <= n. In a replicated store
+/// (store_options::replicated) each shard has a sequence of its own, the same on every replica.
 using order_no = std::uint64_t;
 
-/// A body in the log of a topic shard.
+/// A body in the log of a topic shard; in a replicated store in that of the session shard whose
+/// sessions are owed it, so that no body belongs to two shards.
 struct log_position {
   shard_id shard{};
   std::uint64_t offset = 0;
@@ -131,6 +133,19 @@ class transaction {
   /// Approximate bytes that it will write.
   std::size_t size() const noexcept;
 
+  // --- in a replicated store ---
+  /// The one shard that all of it concerns, sessions, topics, bodies and what applied() names;
+  /// nothing if there is none of these, or if they differ.
+  std::optional<shard_id> shard() const noexcept;
+  /// How many messages it owes, and so how many order numbers it takes.
+  std::uint64_t owed() const noexcept;
+  /// The number of the first of them, from whoever proposes it: at least
+  /// shard_marks::next_order as it will be when the entries before are applied. Without, what
+  /// is next then is taken.
+  void first_order(order_no first);
+  /// It is the entry of this index and term in the log of `shard`. It may be empty.
+  void applied(shard_id shard, std::uint64_t index, std::uint64_t term);
+
   // --- by topic shards ---
   /// A body that `receivers` owed messages of this transaction refer to.
   void append(log_position at, const mqtt::message& body, std::uint32_t receivers);
@@ -143,11 +158,14 @@ class transaction {
   stored_place owe(session_id to, const owed_terms& terms, log_position at);
   /// When all is owed: tells the order numbers from the commit_result::first_order.
   owed_orders orders() const;
-  /// A new topic is left out, and counted, when `limit` (0: none) are retained already.
+  /// A new topic is left out, and counted, when `limit` (0: none) are retained already: in the
+  /// store or, if it is replicated, in the shard.
   /// `matched`: comes back with the message.
   void put_retained(shard_id shard, const mqtt::message& message, std::uint64_t limit = 0,
                     const routes_version& matched = {});
   void erase_retained(shard_id shard, std::string_view topic);
+  /// As erase_retained(), if what is retained when it is written has expired at `now_ms`.
+  void expire_retained(shard_id shard, std::string_view topic, std::int64_t now_ms);
   /// QoS 2 from a client: received, not yet released.
   void put_received(session_id from, mqtt::packet_id id);
 
@@ -166,6 +184,7 @@ class transaction {
 
  private:
   friend class rocks_store;
+  friend class transaction_codec;
   struct content;
   content& own();
   std::unique_ptr<content> content_;  // made by the first write
@@ -189,6 +208,13 @@ struct retained_page {
   /// have a next one: the work of one page is bounded.
   std::string next;
   bool failed = false;  // as owed_page::failed
+  /// Met and left out, in a replicated store alone (else the store erases them by itself): the
+  /// owner of the shard proposes transaction::expire_retained(). Not all that there are.
+  struct topic_of_shard {
+    shard_id shard;
+    std::string topic;
+  };
+  std::vector<topic_of_shard> expired;
 };
 
 /// The durable state of one node. Asynchronous calls may come from any thread
@@ -207,6 +233,10 @@ class store {
   virtual void read_owed(session_id id, order_no after, std::uint32_t max_count,
                          std::uint64_t max_bytes, std::function<void(owed_page)> done) = 0;
   virtual void read_contents(session_id id, std::function<void(session_contents)> done) = 0;
+  /// As above, but counts as queued what is owed up to `through`, for whoever counts the younger
+  /// ones since a moment of his own, such as when he became the owner of the shard.
+  virtual void read_contents(session_id id, order_no through,
+                             std::function<void(session_contents)> done) = 0;
   /// One owed entry with its body, for a QoS 2 retransmission; nothing if it is gone.
   virtual void read_one(session_id id, order_no order,
                         std::function<void(std::optional<owed_message>)> done) = 0;

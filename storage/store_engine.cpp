@@ -73,8 +73,22 @@ void rocks_store::engine::report(std::string_view sentence) const {
 
 void rocks_store::engine::commit(write_operations operations, committed done) {
   pending_commit pending{std::move(operations), std::move(done), {}};
+  if (options_.replicated || pending.operations.entry) [[unlikely]] {
+    pending.refused = misplaced(pending.operations);
+    if (!pending.refused.empty()) pending.operations = {};
+  }
   if (commits_.give(pending)) return;
   if (pending.done) pending.done({false, "The store is closed.", 0});
+}
+
+std::string rocks_store::engine::misplaced(const write_operations& operations) const {
+  const auto* entry = operations.entry.get();
+  if (!options_.replicated) return "The shards of the store are not replicated.";
+  if (!entry || (entry->task == shard_task::none && entry->index == 0))
+    return "The shards of the store are replicated: only entries of their logs are written.";
+  if (entry->shard >= options_.shards)
+    return "An entry concerns several shards of the store, or one that it has not.";
+  return {};
 }
 
 void rocks_store::engine::read(read_queue::job job) {
@@ -85,7 +99,7 @@ void rocks_store::engine::read(read_queue::job job) {
 void rocks_store::engine::expire(
     const std::vector<retained_answer::topic_of_shard>& topics, std::int64_t now_ms) {
   // Only tidying: when the writer is busy, a later read meets them again.
-  if (topics.empty() || commits_.backlog() > options_.backlog_limit / 8) return;
+  if (options_.replicated || topics.empty() || commits_.backlog() > options_.backlog_limit / 8) return;
   write_operations operations;
   for (const auto& [shard, topic] : topics) {
     auto& operation = operations.list.emplace_back();
@@ -168,8 +182,15 @@ std::size_t rocks_store::engine::write_group(std::vector<pending_commit>& batch,
   first_orders_.clear();
   std::uint64_t bytes = 0;
   auto to = from;
+  if (options_.replicated) make_room(batch[from]);
   for (; to < batch.size() && writer_.batch_bytes() < group_bytes; ++to) {
     auto& pending = batch[to];
+    if (pending.operations.entry) [[unlikely]] {
+      if (to > from && ends_group(pending)) break;
+      bytes += pending.operations.size();
+      first_orders_.push_back(apply_entry(pending));
+      continue;
+    }
     bytes += pending.operations.size();
     const bool take = writable_ && pending.refused.empty();
     first_orders_.push_back(take ? writer_.apply(pending.operations) : 0);
@@ -179,6 +200,11 @@ std::size_t rocks_store::engine::write_group(std::vector<pending_commit>& batch,
     error = writer_.write(options_.durability == durability::fsync);
     if (!error.empty()) fail(error);
   }
+  if (!error.empty() && options_.replicated) {
+    for (auto at = from; at < to; ++at) {
+      if (const auto* entry = batch[at].operations.entry.get()) writer_.states().refuse(*entry);
+    }
+  }
   commits_.written(bytes);
   written_ += to - from;
   commits_done_.fetch_add(to - from, std::memory_order_relaxed);
@@ -186,6 +212,24 @@ std::size_t rocks_store::engine::write_group(std::vector<pending_commit>& batch,
   reads_.written(written_);
   answer_group(batch, from, to, error);
   return to;
+}
+
+bool rocks_store::engine::ends_group(const pending_commit& pending) const {
+  return writer_.must_sweep(static_cast<std::uint16_t>(pending.operations.entry->shard));
+}
+
+void rocks_store::engine::make_room(const pending_commit& pending) {
+  const auto* entry = pending.operations.entry.get();
+  while (writable_ && entry && writer_.must_sweep(static_cast<std::uint16_t>(entry->shard))) {
+    if (!writer_.sweep(idle_slice)) fail("The store cannot clean up after erased sessions.");
+  }
+}
+
+order_no rocks_store::engine::apply_entry(pending_commit& pending) {
+  if (writable_ && pending.refused.empty())
+    return writer_.apply_entry(pending.operations, pending.refused);
+  writer_.states().refuse(*pending.operations.entry);
+  return 0;
 }
 
 void rocks_store::engine::answer_group(std::vector<pending_commit>& batch, std::size_t from,

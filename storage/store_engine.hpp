@@ -42,6 +42,7 @@ class rocks_store::engine {
   figures current() const;
   std::uint64_t backlog_bytes() const noexcept { return commits_.backlog(); }
   std::uint16_t shards() const noexcept { return options_.shards; }
+  bool replicated() const noexcept { return options_.replicated; }
   /// Of the start: what was free before this process wrote anything.
   std::uint64_t first_offset(shard_id shard) const;
   std::uint64_t first_session_count(shard_id shard) const;
@@ -57,6 +58,12 @@ class rocks_store::engine {
   bool background_pending(bool idle) const;
   bool background_due(bool idle) const;
   bool background(std::size_t slice, bool idle);
+  /// Of a replicated store: what it is answered with if it is not even queued.
+  std::string misplaced(const write_operations& operations) const;
+  /// Whether the group ends before it, and is answered first.
+  bool ends_group(const pending_commit& pending) const;
+  void make_room(const pending_commit& pending);
+  order_no apply_entry(pending_commit& pending);
   void fail(const std::string& error);
   bool heal();
   void report(std::string_view sentence) const;

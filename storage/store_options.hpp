@@ -23,6 +23,9 @@ struct store_options {
   std::string directory;  // made if it is missing; its parent must exist
   /// Fixed when the directory is made; another number is refused later.
   std::uint16_t shards = 64;
+  /// The shards are replicated: transactions are entries of the logs of their shards, everything
+  /// else is refused. A directory that was written so is refused without.
+  bool replicated = false;
   storage::durability durability = durability::process;
   std::uint64_t cache_bytes = 32U << 20;
   /// Bytes given to commit() and not yet written, beyond which it refuses.

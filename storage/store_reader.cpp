@@ -51,7 +51,7 @@ owed_page store_reader::read_owed(session_id id, order_no after_order, std::uint
     return page;
   }
   // Before the scan is made: it sees at least what this names.
-  page.through = writer_.last_order();
+  page.through = writer_.last_order(id);
   if (after_order == UINT64_MAX) return page;
   page_room room{std::max(max_count, 1U), max_bytes};
   queue_scan scan(db_, id, after_order + 1);
@@ -114,18 +114,18 @@ bool store_reader::is_owed(session_id id, order_no run, std::uint16_t index) con
   return scan.next() && scan.first() == run && !scan.settled().contains(index);
 }
 
-session_contents store_reader::read_contents(session_id id) const {
+session_contents store_reader::read_contents(session_id id, order_no through) const {
   session_contents contents;
   const std::shared_lock lock(db_.gate());
   contents.failed = !db_.is_open();
   if (contents.failed) return contents;
   contents.failed = !read_qos2(id, contents);
   queue_scan scan(db_, id, 0);
-  while (scan.next() && scan.first() <= writer_.order_at_open()) {
+  while (scan.next() && scan.first() <= through) {
     record::run_reader items(scan.run());
     record::run_item item;
     for (std::size_t index = 0; items.next(item); ++index) {
-      if (scan.settled().contains(index)) continue;
+      if (scan.settled().contains(index) || scan.first() + index > through) continue;
       ++contents.queued;
       contents.queued_bytes += item.terms.size;
     }

@@ -25,7 +25,13 @@ class store_reader {
 
   owed_page read_owed(session_id id, order_no after, std::uint32_t max_count,
                       std::uint64_t max_bytes) const;
-  session_contents read_contents(session_id id) const;
+  /// Counts as queued what is owed up to `through`.
+  session_contents read_contents(session_id id, order_no through) const;
+  /// What read_contents() counts for whoever names nothing.
+  order_no order_at_open() const noexcept {
+    return writer_.replicated() ? UINT64_MAX : writer_.order_at_open();
+  }
+  shard_marks marks(shard_id shard) const { return writer_.states().published(number(shard)); }
   std::optional<owed_message> read_one(session_id id, order_no order) const;
 
   retained_answer read_retained(std::string_view filter, std::string_view cursor,

@@ -24,6 +24,10 @@ store_writer::store_writer(const database& db, const store_options& options)
       marks_(options.shards),
       counts_(db),
       runs_(db),
+      erased_(!options.replicated),
+      replicated_(options.replicated),
+      states_(options.replicated ? options.shards : std::uint16_t{0}),
+      gone_(options.replicated ? options.shards : std::uint16_t{0}),
       retained_(db, batch_, options) {}
 
 std::string store_writer::load() {
@@ -34,11 +38,28 @@ std::string store_writer::load() {
 
 std::string store_writer::reload() {
   if (auto error = retained_.load(); !error.empty()) return error;
+  return replicated_ ? load_shards() : load_erased();
+}
+
+std::string store_writer::load_shards() {
+  if (auto error = states_.load(db_, marks_); !error.empty()) return error;
+  std::vector<std::uint64_t> retained;
+  for (std::uint16_t shard = 0; shard < states_.count(); ++shard)
+    retained.push_back(states_.of(shard).retained);
+  retained_.counts_of_shards(std::move(retained));
+  erased_ = erased_sessions(false);
+  sweep_from_.clear();
+  auto error = gone_.load(db_, [this](session_id id) { erased_.load_clean(id); });
+  return error.empty() ? load_erased() : error;
+}
+
+std::string store_writer::load_erased() {
   database::range erased(db_, family::meta, meta::erased_session,
                          after_prefix(meta::erased_session));
   for (; erased.valid(); erased.next()) {
     if (const auto id = keys::session_of(erased.key().substr(meta::erased_session.size()))) {
       erased_.load(*id);
+      if (replicated_) gone_.unclean(*id);
     }
   }
   return erased.status().ok()
@@ -47,6 +68,41 @@ std::string store_writer::reload() {
 }
 
 order_no store_writer::apply(const write_operations& from) {
+  apply_list(from);
+  std::uint64_t owed = 0;
+  for (const auto& run : from.runs) owed += run.count;
+  const auto first = marks_.take_orders(owed, db_, batch_);
+  apply_runs(from, first);
+  return first;
+}
+
+order_no store_writer::apply_entry(const write_operations& from, std::string& refused) {
+  const auto& head = *from.entry;
+  const auto shard = static_cast<std::uint16_t>(head.shard);
+  if (head.index <= states_.of(shard).marks.index) return head.first_order;
+  if (!states_.admits(head, refused)) return 0;
+  auto& state = states_.change(shard);
+  state.marks.index = head.index;
+  state.marks.term = head.term;
+  gone_.trim(shard, db_, batch_, [this](session_id id) { erased_.forget(id); });
+  const auto first = head.first_order != 0 ? head.first_order : state.marks.next_order;
+  if (first < state.marks.next_order) {
+    refused = "Order numbers of shard " + std::to_string(shard) + " were given before.";
+    return 0;
+  }
+  apply_list(from);
+  std::uint64_t owed = 0;
+  for (const auto& run : from.runs) {
+    owed += run.count;
+    if (run.count == 1 && !run.counted) runs_.begun_lone(run.to, first + owed - 1);
+  }
+  apply_runs(from, first);
+  if (owed > 0) state.marks.next_order = first + owed;
+  state.retained = retained_.count_of(shard);
+  return first;
+}
+
+void store_writer::apply_list(const write_operations& from) {
   const std::string_view bytes = from.bytes;
   for (const auto& operation : from.list) {
     const auto name = bytes.substr(operation.at, operation.name_size);
@@ -57,15 +113,13 @@ order_no store_writer::apply(const write_operations& from) {
       apply_one(operation, name, value);
     }
   }
-  std::uint64_t owed = 0;
-  for (const auto& run : from.runs) owed += run.count;
-  const auto first = marks_.take_orders(owed, db_, batch_);
-  auto order = first;
+}
+
+void store_writer::apply_runs(const write_operations& from, order_no first) {
   for (const auto& run : from.runs) {
-    owe(run, order, from);
-    order += run.count;
+    owe(run, first, from);
+    first += run.count;
   }
-  return first;
 }
 
 void store_writer::apply_one(const write_operation& op, std::string_view name,
@@ -88,7 +142,11 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
   if (erased_.contains(op.session)) return;
   switch (op.kind) {
     case put_session:
-      marks_.saw_session(op.session, db_, batch_);
+      if (replicated_) {
+        states_.saw_session(op.session);
+      } else {
+        marks_.saw_session(op.session, db_, batch_);
+      }
       return put(family::sessions, keys::session(op.session).view(), value);
     case put_subscription:
     case erase_subscription: {
@@ -114,7 +172,11 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
 
 void store_writer::append(const write_operation& op, std::string_view value) {
   if (op.count == 0) return;
-  marks_.saw_offset(op.shard, op.offset, db_, batch_);
+  if (replicated_) {
+    states_.saw_offset(op.shard, op.offset);
+  } else {
+    marks_.saw_offset(op.shard, op.offset, db_, batch_);
+  }
   put(family::log, keys::body(op.shard, op.offset).view(), value);
   if (op.count > 1) counts_.set({static_cast<shard_id>(op.shard), op.offset}, op.count);
 }
@@ -180,6 +242,7 @@ void store_writer::settle(const write_operation& op) {
 
 void store_writer::erase_session(session_id id) {
   if (!erased_.add(id)) return;
+  if (replicated_) gone_.add(id, db_, batch_);
   erase(family::sessions, keys::session(id).view());
   std::string bytes;
   record::encode_number(id.value, bytes);
@@ -190,6 +253,7 @@ std::string store_writer::write(bool sync) {
   runs_.finish(batch_);
   counts_.finish(batch_);
   retained_.finish();
+  if (replicated_) states_.finish(db_, batch_);
   if (batch_.Count() == 0) {
     reset_batch(true);
     return {};
@@ -212,6 +276,7 @@ void store_writer::reset_batch(bool ok) {
   counts_.written(ok);
   erased_.written(ok);
   retained_.written(ok);
+  if (replicated_) states_.written(ok);
   if (ok) {
     last_order_.store(marks_.last_order(), std::memory_order_release);
   } else {
@@ -226,13 +291,15 @@ bool store_writer::sweep(std::size_t limit) {
   auto status = sweep_queue(id, limit);
   if (status.ok()) status = sweep_rest(id, family::subscriptions, limit);
   if (status.ok()) status = sweep_rest(id, family::qos2, limit);
-  if (status.ok() && limit > 0) {
+  const bool clean = status.ok() && limit > 0;
+  if (clean) {
     erase(family::meta, meta::erased(id));
     erased_.sweep_finished();
     sweep_from_.clear();
   }
   // A tombstone in meta repeats what a crash undoes: no need to wait for the disk.
   auto error = write(false);
+  if (error.empty() && clean && replicated_) gone_.clean(id);
   if (error.empty() && !status.ok()) {
     error = "The records of an erased session cannot be read: " + status.ToString() + ".";
   }
@@ -273,12 +340,14 @@ bool store_writer::heal() {
   record::encode_number(1, bytes);
   rocksdb::WriteOptions options;
   options.sync = true;
-  return db_.db().Put(options, db_.handle(family::meta), slice(meta::probe), bytes).ok();
+  if (!db_.db().Put(options, db_.handle(family::meta), slice(meta::probe), bytes).ok()) return false;
+  // What was remembered of entries that were not written.
+  return !replicated_ || load_shards().empty();
 }
 
 void store_writer::save_marks() {
   if (const auto error = retained_.fold_all(); !error.empty() && report_) report_(error);
-  marks_.save_exact(db_, batch_);
+  if (!replicated_) marks_.save_exact(db_, batch_);
   (void)write(true);
 }
 

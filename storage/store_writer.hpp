@@ -5,6 +5,8 @@
 #include "storage/records/erased_sessions.hpp"
 #include "storage/records/high_water_marks.hpp"
 #include "storage/records/run_ledger.hpp"
+#include "storage/replication/gone_sessions.hpp"
+#include "storage/replication/shard_states.hpp"
 #include "storage/retained/retained_writer.hpp"
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
@@ -34,12 +36,17 @@ class store_writer {
 
   /// Adds a transaction to the batch; the order number of its first message.
   order_no apply(const write_operations& from);
+  /// As apply(), of an entry of a shard's log in a replicated store. `refused` gets a sentence if
+  /// it cannot be: then it counts as applied if that is all replicas' answer.
+  order_no apply_entry(const write_operations& from, std::string& refused);
   /// Writes the batch and starts a new one. A sentence if it fails; then
   /// nothing of the batch was written.
   std::string write(bool sync);
   std::size_t batch_bytes() const { return batch_.GetDataSize() + retained_.pending_bytes(); }
 
   bool sweep_pending() const noexcept { return erased_.sweep_pending(); }
+  /// No entry of the shard may be applied before more is swept.
+  bool must_sweep(std::uint16_t shard) const { return replicated_ && gone_.crowded(shard); }
   /// Deletes up to `limit` records of an erased session, in a write of its
   /// own. False if the disk refuses: try again later.
   bool sweep(std::size_t limit);
@@ -54,14 +61,24 @@ class store_writer {
 
   /// What was owed before this process is at or below it.
   order_no order_at_open() const noexcept { return order_at_open_; }
+  bool replicated() const noexcept { return replicated_; }
+  shard_states& states() noexcept { return states_; }
+  const shard_states& states() const noexcept { return states_; }
   const high_water_marks& marks() const noexcept { return marks_; }
-  /// Every owed entry up to here is visible to a reader that starts now.
-  order_no last_order() const noexcept { return last_order_.load(std::memory_order_acquire); }
+  /// Every entry owed to this session up to here is visible to a reader that starts now.
+  order_no last_order(session_id id) const {
+    if (replicated_) return states_.published(number(id.shard())).next_order - 1;
+    return last_order_.load(std::memory_order_acquire);
+  }
   /// For figures, and for work between groups.
   retained_writer& retained() noexcept { return retained_; }
   const retained_writer& retained() const noexcept { return retained_; }
 
  private:
+  void apply_list(const write_operations& from);
+  void apply_runs(const write_operations& from, order_no first);
+  std::string load_erased();
+  std::string load_shards();
   void apply_one(const write_operation& operation, std::string_view name, std::string_view value);
   void append(const write_operation& operation, std::string_view value);
   void owe(const owed_run& run, order_no first, const write_operations& from);
@@ -90,6 +107,9 @@ class store_writer {
   body_counts counts_;
   run_ledger runs_;
   erased_sessions erased_;
+  const bool replicated_;
+  shard_states states_;
+  gone_sessions gone_;
   retained_writer retained_;
   std::vector<rocksdb::Slice> parts_;  // of a run at hand
   std::string sweep_from_;             // key in the queue where the sweep goes on

@@ -112,6 +112,58 @@ std::size_t transaction::size() const noexcept {
   return content_ ? content_->size() : 0;
 }
 
+// --- in a replicated store ---
+
+std::optional<shard_id> transaction::content::shard() const noexcept {
+  std::uint32_t found = entry ? entry->shard : entry_head::mixed;
+  bool several = false;
+  const auto concerns = [&](std::uint16_t one) {
+    several = several || (found != entry_head::mixed && found != one);
+    found = one;
+  };
+  for (const auto& operation : list) {
+    using enum write_kind;
+    const bool of_session = operation.session != session_id{};
+    if (of_session) concerns(number(operation.session.shard()));
+    // A body that is inside has no place in a log.
+    if (operation.kind == settle && operation.body == body_place::inside) continue;
+    if (!of_session || operation.kind == settle) concerns(operation.shard);
+  }
+  for (const auto& run : runs) concerns(number(run.to.shard()));
+  if (several || found == entry_head::mixed) return std::nullopt;
+  return static_cast<shard_id>(static_cast<std::uint16_t>(found));
+}
+
+entry_head& transaction::content::head() {
+  if (!entry) entry = std::make_unique<entry_head>();
+  return *entry;
+}
+
+std::optional<shard_id> transaction::shard() const noexcept {
+  return content_ ? content_->shard() : std::nullopt;
+}
+
+std::uint64_t transaction::owed() const noexcept {
+  std::uint64_t count = 0;
+  if (content_) {
+    for (const auto& run : content_->runs) count += run.count;
+  }
+  return count;
+}
+
+void transaction::first_order(order_no first) {
+  own().head().first_order = first;
+}
+
+void transaction::applied(shard_id shard, std::uint64_t index, std::uint64_t term) {
+  auto& head = own().head();
+  head.shard = number(shard);
+  head.index = index;
+  head.term = term;
+}
+
+// --- operations ---
+
 void transaction::append(log_position at, const mqtt::message& body, std::uint32_t receivers) {
   auto& operation = add(own(), write_kind::append, {}, encoded(body));
   operation.shard = number(at.shard);
@@ -168,6 +220,12 @@ void transaction::put_retained(shard_id shard, const mqtt::message& message, std
 
 void transaction::erase_retained(shard_id shard, std::string_view topic) {
   add(own(), write_kind::erase_retained, topic).shard = number(shard);
+}
+
+void transaction::expire_retained(shard_id shard, std::string_view topic, std::int64_t now_ms) {
+  auto& operation = add(own(), write_kind::expire_retained, topic);
+  operation.shard = number(shard);
+  operation.number = static_cast<std::uint64_t>(now_ms);
 }
 
 void transaction::put_received(session_id from, mqtt::packet_id id) {

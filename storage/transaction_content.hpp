@@ -3,6 +3,7 @@
 #include "storage/store.hpp"
 #include "storage/write_operations.hpp"
 
+#include <optional>
 #include <unordered_map>
 
 namespace troupe::storage {
@@ -13,6 +14,9 @@ struct transaction::content : write_operations {
   /// Adds what `encode` appends to the bytes to a run.
   template <class Encode>
   stored_place add_to_run(session_id to, Encode encode);
+  /// See transaction::shard().
+  std::optional<shard_id> shard() const noexcept;
+  entry_head& head();
 
  private:
   std::uint32_t find_run(session_id to);

@@ -5,27 +5,29 @@
 #include "storage/store.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace troupe::storage {
 
+/// The numbers stand in encoded transactions (replication/transaction_codec): never change one.
 enum class write_kind : std::uint8_t {
-  append,
-  put_retained,
-  erase_retained,
+  append = 1,
+  put_retained = 2,
+  erase_retained = 3,
   /// Erased only if what is stored then has expired.
-  expire_retained,
-  put_received,
-  erase_received,
-  put_session,
-  erase_session,
-  put_subscription,
-  erase_subscription,
-  settle,
-  put_outgoing,
-  erase_outgoing,
+  expire_retained = 4,
+  put_received = 5,
+  erase_received = 6,
+  put_session = 7,
+  erase_session = 8,
+  put_subscription = 9,
+  erase_subscription = 10,
+  settle = 11,
+  put_outgoing = 12,
+  erase_outgoing = 13,
 };
 
 /// One write of a transaction. `name` (topic or filter) and `value` (the
@@ -65,6 +67,20 @@ struct run_piece {
   std::uint32_t next = none;
 };
 
+/// What is done to a shard as a whole, in the place of a transaction.
+enum class shard_task : std::uint8_t { none, drop, import_chunk };
+
+/// What a transaction has more in a replicated store: which entry of the log of
+/// which shard it is.
+struct entry_head {
+  static constexpr std::uint32_t mixed = UINT32_MAX;
+  std::uint32_t shard = mixed;
+  shard_task task = shard_task::none;
+  std::uint64_t index = 0;         // 0: not from a log
+  std::uint64_t term = 0;
+  std::uint64_t first_order = 0;   // 0: what is next in the shard
+};
+
 /// What a transaction carries from a run loop to the writer. Records are
 /// serialised by the run loop, so that the one writer only copies bytes.
 struct write_operations {
@@ -73,6 +89,7 @@ struct write_operations {
   std::vector<retained_message> retained;  // what put_retained brings, for memory
   std::vector<owed_run> runs;  // written after the list
   std::vector<run_piece> pieces;
+  std::unique_ptr<entry_head> entry;  // null in a store of a single node
 
   std::size_t size() const noexcept {
     return bytes.size() + list.size() * sizeof(write_operation) + runs.size() * sizeof(owed_run);

@@ -15,6 +15,9 @@ namespace troupe::storage {
 /// is dropped, because nobody would clean it up. Writer thread.
 class erased_sessions {
  public:
+  /// `remembers`: by itself, some of those that are clean; else forget() says what is forgotten.
+  explicit erased_sessions(bool remembers = true) : remembers_(remembers) {}
+
   bool contains(session_id id) const { return !known_.empty() && known_.contains(id); }
   bool sweep_pending() const noexcept { return !pending_.empty(); }
   session_id sweep_first() const { return pending_.front(); }
@@ -23,6 +26,9 @@ class erased_sessions {
   void load(session_id id) {
     if (known_.insert(id).second) pending_.push_back(id);
   }
+  /// Found to be clean, but not forgotten.
+  void load_clean(session_id id) { known_.insert(id); }
+  void forget(session_id id) { known_.erase(id); }
   /// In the batch that is being made. False: it was erased before.
   bool add(session_id id) {
     if (!known_.insert(id).second) return false;
@@ -42,7 +48,7 @@ class erased_sessions {
     }
     in_batch_.clear();
     if (ok && swept_) {
-      remembered_.push_back(pending_.front());
+      if (remembers_) remembered_.push_back(pending_.front());
       pending_.pop_front();
     }
     swept_ = false;
@@ -60,6 +66,7 @@ class erased_sessions {
   std::deque<session_id> remembered_;
   std::vector<session_id> in_batch_;
   bool swept_ = false;
+  bool remembers_;
 };
 
 }  // namespace troupe::storage

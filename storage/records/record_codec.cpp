@@ -88,10 +88,10 @@ void encode_number(std::uint64_t value, std::string& out) {
   append_record(record, out);
 }
 
-void encode_directory(std::uint16_t shards, std::string& out) {
+void encode_directory(std::uint16_t shards, std::uint32_t layout, std::string& out) {
   stored::directory_record record;
   record.set_shards(shards);
-  record.set_version(layout_version);
+  record.set_version(layout);
   record.AppendToString(&out);
 }
 

@@ -11,9 +11,10 @@
 /// what refers to them: run_codec.hpp.
 namespace troupe::storage::record {
 
-/// Newest layout of a directory that this program reads, and the one that it
-/// writes. Version 1 had a record for every message of a queue.
+/// Layout of a directory. Version 1 had a record for every message of a queue.
 inline constexpr std::uint32_t layout_version = 2;
+/// Of a directory with replicated shards, the newest that this program reads.
+inline constexpr std::uint32_t replicated_layout_version = 3;
 /// Of the records below.
 inline constexpr std::uint32_t record_version = 1;
 
@@ -24,7 +25,7 @@ void encode(const subscription_record& from, std::string& out);
 void encode(const outgoing_record& from, std::string& out);
 void encode_received(std::string& out);
 void encode_number(std::uint64_t value, std::string& out);
-void encode_directory(std::uint16_t shards, std::string& out);
+void encode_directory(std::uint16_t shards, std::uint32_t layout, std::string& out);
 
 /// Its body is null for bytes that cannot be read.
 retained_message decode_retained(std::string_view bytes);

@@ -148,6 +148,12 @@ mqtt::message_ptr decode_message(std::string_view bytes) {
   return mqtt::message::make(fields);
 }
 
+bool is_message(std::string_view bytes) {
+  mqtt::message::fields fields;
+  std::uint64_t version = 0;
+  return parse_message(bytes, fields, version) && version != 0 && version <= message_version;
+}
+
 void begin_run(std::string& out) {
   char version[2];
   wire::put_number(version, version_field, run_version);
@@ -235,6 +241,26 @@ mqtt::message_ptr body_of(const run_item& item) {
   mqtt::message::fields fields;
   std::uint64_t version = 0;
   return parse_message(item.body, fields, version) ? mqtt::message::make(fields) : nullptr;
+}
+
+std::uint32_t check_run(std::string_view run, shard_id shard, bool& counted) {
+  wire::fields begin(run);
+  if (!begin.next() || !begin.is(version_field, type::varint) || begin.value() != run_version)
+    return 0;
+  run_reader items(run);
+  run_item item;
+  std::uint32_t count = 0;
+  while (items.next(item)) {
+    ++count;
+    counted = counted || item.where == body_place::shared;
+    mqtt::message::fields fields;
+    std::uint64_t version = 0;
+    const bool sound = item.where == body_place::inside ? parse_message(item.body, fields, version)
+                                                        : item.at.shard == shard;
+    if (!sound || count > run_messages) return 0;
+  }
+  // Unknown fields are passed over by one and not by the other.
+  return items.damaged() || count != count_items(run) ? 0 : count;
 }
 
 std::uint32_t count_items(std::string_view run) {

@@ -23,6 +23,8 @@ inline constexpr std::size_t inside_limit = std::size_t{8} << 10;
 void encode(const mqtt::message& from, std::string& out);
 /// Null for bytes that are damaged or of a newer layout.
 mqtt::message_ptr decode_message(std::string_view bytes);
+/// Whether decode_message() would give a message.
+bool is_message(std::string_view bytes);
 
 /// A run is what begin_run() appends and then the items, one after the other.
 void begin_run(std::string& out);
@@ -57,6 +59,11 @@ class run_reader {
   std::vector<std::uint32_t> subscription_ids_;
   bool damaged_ = false;
 };
+
+/// Whether it is a run as append_item() makes them, with all bodies that are inside whole and all
+/// others in the log of `shard`. The number of its items, 0 if not. `counted`: whether it refers
+/// to shared bodies.
+std::uint32_t check_run(std::string_view run, shard_id shard, bool& counted);
 
 /// The body of an item that is inside. Null if it is damaged.
 mqtt::message_ptr body_of(const run_item& item);

@@ -3,6 +3,8 @@
 #include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
 
+#include <algorithm>
+
 namespace troupe::storage {
 namespace {
 
@@ -27,9 +29,12 @@ bool run_ledger::read_progress(const run_key& key, state& into) {
 
 run_ledger::state* run_ledger::load(const run_key& key) {
   rocksdb::PinnableSlice value;
-  if (!db_.get(family::queue, keys::owed(key.id, key.run).view(), value).ok()) return nullptr;
   state found;
-  found.count = record::count_items(view(value));
+  if (std::find(lone_.begin(), lone_.end(), key) != lone_.end()) {
+    found.count = 1;
+  } else if (db_.get(family::queue, keys::owed(key.id, key.run).view(), value).ok()) {
+    found.count = record::count_items(view(value));
+  }
   if (found.count == 0 || !read_progress(key, found)) return nullptr;
   latest_ = &*runs_.emplace(key, std::move(found)).first;
   return &latest_->second;
@@ -90,6 +95,7 @@ void run_ledger::finish(rocksdb::WriteBatch& batch) {
 }
 
 void run_ledger::written(bool ok) {
+  lone_.clear();
   if (ok && runs_.size() <= remembered) return;
   runs_.clear();
   latest_ = nullptr;

@@ -25,6 +25,9 @@ class run_ledger {
 
   /// A run of the batch that is being made.
   void begun(session_id id, order_no run, std::uint32_t count);
+  /// A run of one message with its body inside or in the log for it alone. Told in a replicated
+  /// store only, where an entry may be in one batch with the one that settles it.
+  void begun_lone(session_id id, order_no run) { lone_.push_back({id, run}); }
   /// Settles `count` items from `index` on; how many of them were not settled
   /// before. None if the run is gone or cannot be read, so that a shared body
   /// is never released twice by one item.
@@ -33,7 +36,8 @@ class run_ledger {
   settled_items take(session_id id, order_no run);
   /// Puts what changed into the batch. Once, when the batch is complete.
   void finish(rocksdb::WriteBatch& batch);
-  /// After the write of the batch: whether what is remembered holds.
+  /// After the write of the batch: whether what is remembered holds. False also when others
+  /// have changed the database.
   void written(bool ok);
 
  private:
@@ -63,6 +67,7 @@ class run_ledger {
   table runs_;
   table::value_type* latest_ = nullptr;
   std::vector<table::value_type*> changed_;
+  std::vector<run_key> lone_;  // of the batch
   std::string bytes_;
 };
 

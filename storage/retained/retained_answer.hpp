@@ -10,10 +10,7 @@ namespace troupe::storage {
 struct retained_answer {
   retained_page page;
   /// Met and left out: the caller has them erased.
-  struct topic_of_shard {
-    shard_id shard;
-    std::string topic;
-  };
+  using topic_of_shard = retained_page::topic_of_shard;
   std::vector<topic_of_shard> expired;
 };
 

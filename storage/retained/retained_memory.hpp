@@ -35,6 +35,7 @@ class retained_memory {
   std::mutex& mutex() const noexcept { return mutex_; }
   /// Under the mutex, if others could see a change.
   retained_tree& tree() noexcept { return *tree_; }
+  const retained_tree& tree() const noexcept { return *tree_; }
   void complete(bool value);
   void clear();
 

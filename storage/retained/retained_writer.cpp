@@ -34,12 +34,25 @@ retained_writer::retained_writer(const database& db, rocksdb::WriteBatch& batch,
       journal_limit_(options.retained_journal) {}
 
 bool retained_writer::admit(const write_operation& op) {
-  if (op.number != 0 && count_after_ >= op.number) {
+  const auto have = of_shard_.empty() ? count_after_ : of_shard_[op.shard];
+  if (op.number != 0 && have >= op.number) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
   ++count_after_;
+  if (!of_shard_.empty()) ++of_shard_[op.shard];
   return true;
+}
+
+void retained_writer::one_less(const write_operation& op) {
+  if (count_after_ > 0) --count_after_;
+  if (!of_shard_.empty() && of_shard_[op.shard] > 0) --of_shard_[op.shard];
+}
+
+void retained_writer::replaced(std::uint16_t shard, std::uint64_t count) {
+  count_after_ -= std::min(count_after_, of_shard_[shard]);
+  count_after_ += count;
+  of_shard_[shard] = count;
 }
 
 void retained_writer::put(const write_operation& op, const retained_message& message,
@@ -79,12 +92,25 @@ void retained_writer::erase_from_memory(const write_operation& op, std::string_v
   const auto& node = tree.at(id);
   if (!(node.in_batch ? node.held_after : node.held)) return;
   if (op.kind == write_kind::expire_retained) {
-    if (node.in_batch) return;  // replaced just now
-    if (!node.kept.body || !node.kept.body->expired(static_cast<std::int64_t>(op.number))) return;
+    const auto expiry = expiry_of(id);
+    if (expiry == 0 || static_cast<std::int64_t>(op.number) < expiry) return;
   }
-  if (count_after_ > 0) --count_after_;
+  one_less(op);
   journal::append(journal::kind::erase, op.shard, topic, journal_);
   add_change(id, {}, op.shard);
+}
+
+/// Of the message that a node has after what is in the batch; 0: never.
+std::int64_t retained_writer::expiry_of(node_id id) const {
+  const auto& node = memory_.tree().at(id);
+  const auto* message = &node.kept;
+  if (node.in_batch) {
+    const auto last = std::find_if(changes_.rbegin(), changes_.rend(),
+                                   [id](const change& each) { return each.node == id; });
+    if (last == changes_.rend()) return 0;
+    message = &last->message;
+  }
+  return message->body ? message->body->expires_at() : 0;
 }
 
 void retained_writer::add_change(node_id id, retained_message message, std::uint16_t shard) {
@@ -95,7 +121,8 @@ void retained_writer::add_change(node_id id, retained_message message, std::uint
 }
 
 bool retained_writer::held_in_table(const std::string& key) const {
-  if (const auto found = in_batch_.find(key); found != in_batch_.end()) return found->second;
+  if (const auto found = in_batch_.find(key); found != in_batch_.end())
+    return found->second.held;
   rocksdb::PinnableSlice value;
   return db_.get(family::retained, key, value).ok();
 }
@@ -106,23 +133,26 @@ void retained_writer::put_to_table(const write_operation& op, const retained_mes
   if (!held_in_table(key) && !admit(op)) return;
   batch_.Put(db_.handle(family::retained), slice(key), slice(record));
   mirror(key, message.body->topic(), message, op.shard);
-  in_batch_.insert_or_assign(std::move(key), true);
+  in_batch_.insert_or_assign(std::move(key), table_change{true, message.body->expires_at()});
 }
 
 void retained_writer::erase_from_table(const write_operation& op, std::string_view topic) {
   auto key = key_of(op.shard, topic);
   if (!held_in_table(key)) return;
   if (op.kind == write_kind::expire_retained) {
-    if (in_batch_.contains(key)) return;  // replaced just now
+    std::optional<std::int64_t> expiry;
     rocksdb::PinnableSlice value;
-    if (!db_.get(family::retained, key, value).ok()) return;
-    const auto expiry = record::decode_expiry(view(value));
+    if (const auto changed = in_batch_.find(key); changed != in_batch_.end()) {
+      expiry = changed->second.expires_at;
+    } else if (db_.get(family::retained, key, value).ok()) {
+      expiry = record::decode_expiry(view(value));
+    }
     if (!expiry || *expiry == 0 || static_cast<std::int64_t>(op.number) < *expiry) return;
   }
-  if (count_after_ > 0) --count_after_;
+  one_less(op);
   batch_.Delete(db_.handle(family::retained), slice(key));
   mirror(key, topic, {}, op.shard);
-  in_batch_.insert_or_assign(std::move(key), false);
+  in_batch_.insert_or_assign(std::move(key), table_change{});
 }
 
 void retained_writer::mirror(const std::string& key, std::string_view topic,

@@ -54,6 +54,16 @@ class retained_writer {
   /// Writes all that is missing to the table, before a clean close.
   std::string fold_all();
 
+  // --- of a replicated store ---
+  /// How many each shard has. Its limits are per shard from then on.
+  void counts_of_shards(std::vector<std::uint64_t> counts) { of_shard_ = std::move(counts); }
+  /// With the batch that is being made.
+  std::uint64_t count_of(std::uint16_t shard) const { return of_shard_[shard]; }
+  /// The batch replaces all of the shard in the table, after fold_all(); then come write and forget().
+  void replaced(std::uint16_t shard, std::uint64_t count);
+  /// The table has changed behind memory's back: it is loaded anew.
+  void forget() { set_state(state::loading); }
+
   const retained_memory& memory() const noexcept { return memory_; }
   std::uint64_t count() const noexcept { return count_.load(std::memory_order_relaxed); }
   std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
@@ -77,6 +87,8 @@ class retained_writer {
   void erase_from_memory(const write_operation& operation, std::string_view topic);
   void erase_from_table(const write_operation& operation, std::string_view topic);
   bool admit(const write_operation& operation);
+  void one_less(const write_operation& operation);
+  std::int64_t expiry_of(node_id node) const;
   bool held_in_table(const std::string& key) const;
   void add_change(node_id node, retained_message message, std::uint16_t shard);
   void mirror(const std::string& key, std::string_view topic, retained_message message,
@@ -103,8 +115,13 @@ class retained_writer {
   std::vector<change> changes_;
   std::string journal_;
   bool journaled_ = false;
-  std::unordered_map<std::string, bool> in_batch_;  // keys of the table: held after it
+  struct table_change {
+    bool held = false;  // after the batch
+    std::int64_t expires_at = 0;
+  };
+  std::unordered_map<std::string, table_change> in_batch_;  // keys of the table
   std::uint64_t count_after_ = 0;
+  std::vector<std::uint64_t> of_shard_;  // as count_after_; empty if not replicated
 
   std::uint64_t journal_first_ = 0;  // numbers of the records: [first, next)
   std::uint64_t journal_next_ = 0;

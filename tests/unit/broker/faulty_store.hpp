@@ -33,6 +33,13 @@ class faulty_store final : public storage::store {
     contents.failed = true;
     done(std::move(contents));
   }
+  void read_contents(session_id id, storage::order_no through,
+                     std::function<void(storage::session_contents)> done) override {
+    if (!reads_fail) return real_.read_contents(id, through, std::move(done));
+    storage::session_contents contents;
+    contents.failed = true;
+    done(std::move(contents));
+  }
   void read_one(session_id id, storage::order_no order,
                 std::function<void(std::optional<storage::owed_message>)> done) override {
     real_.read_one(id, order, std::move(done));

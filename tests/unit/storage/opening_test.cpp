@@ -94,7 +94,7 @@ TEST_CASE("a newer directory is refused", "[store][open]") {
   fill(options);
   SECTION("by its layout") {
     stored::directory_record record;
-    record.set_version(3);
+    record.set_version(4);
     record.set_shards(4);
     write_raw(options, family::meta, meta::directory, record.SerializeAsString());
   }

@@ -20,10 +20,11 @@ namespace troupe::storage::test {
 /// A store in memory that does nothing by itself; survives reopen().
 class memory_store {
  public:
-  explicit memory_store(std::uint16_t shards = 4)
+  explicit memory_store(std::uint16_t shards = 4, bool replicated = false)
       : env_(rocksdb::NewMemEnv(rocksdb::Env::Default())) {
     options.directory = "/store";
     options.shards = shards;
+    options.replicated = replicated;
     options.threads = false;
     options.env = env_.get();
     options.report = [this](std::string_view sentence) { reports.emplace_back(sentence); };
