@@ -59,6 +59,13 @@ find_path(CAF_INCLUDE_DIR caf/config.hpp REQUIRED)
 add_library(caf_core INTERFACE)
 target_include_directories(caf_core SYSTEM INTERFACE ${CAF_INCLUDE_DIR})
 target_link_libraries(caf_core INTERFACE ${CAF_CORE_LIBRARY} Threads::Threads)
+# Links between nodes: the middleman, and its TLS.
+find_library(CAF_IO_LIBRARY caf_io REQUIRED)
+add_library(caf_io INTERFACE)
+target_link_libraries(caf_io INTERFACE ${CAF_IO_LIBRARY} caf_core)
+find_library(CAF_OPENSSL_LIBRARY caf_openssl REQUIRED)
+add_library(caf_openssl INTERFACE)
+target_link_libraries(caf_openssl INTERFACE ${CAF_OPENSSL_LIBRARY} caf_io OpenSSL::SSL)
 
 # The broker allocates on one run loop and frees on another, many thousand times
 # a second: mimalloc takes a fifth less of the CPU than glibc's malloc. Sanitizers have their own.
