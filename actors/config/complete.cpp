@@ -105,7 +105,30 @@ void draft::check_listener(const listener_draft& listener) {
   if (value.max_packet_size != 0 && value.max_packet_size < 64)
     refuse(config::place_of(listener, "max_packet_size"),
            "max_packet_size must be at least 64 bytes, or 0 for limits.max_packet_size");
+  check_proxy(listener);
   if (value.secure()) check_tls(listener);
+}
+
+void draft::check_proxy(const listener_draft& listener) {
+  const listener_configuration& value = listener.value;
+  const auto place = config::place_of(listener, "proxy_trusted");
+  if (!value.proxy_protocol && listener.given.contains("proxy_trusted"))
+    refuse(place, "proxy_trusted needs proxy_protocol = true");
+  if (value.proxy_protocol && value.proxy_trusted.empty())
+    refuse(place, "proxy_trusted is empty, so nobody could connect");
+  for (const std::string& each : value.proxy_trusted) {
+    if (!is_network(each))
+      refuse(place, "proxy_trusted must hold addresses and networks such as \"10.0.0.0/8\", not \"" +
+                        each + "\"");
+  }
+  if (value.secure() || value.use_certificate_as_username == certificate_username::none) return;
+  const auto use = config::place_of(listener, "use_certificate_as_username");
+  if (!value.proxy_protocol)
+    refuse(use, "use_certificate_as_username needs TLS, or proxy_protocol = true and a proxy that "
+                "sends the name");
+  else if (value.use_certificate_as_username == certificate_username::subject)
+    refuse(use, "use_certificate_as_username must be \"cn\" without TLS: a PROXY header has no "
+                "more of the certificate");
 }
 
 void draft::check_tls(const listener_draft& listener) {
@@ -118,7 +141,8 @@ void draft::check_tls(const listener_draft& listener) {
     refuse(config::place_of(listener, "tls.client_certificates"),
            "tls.client_certificates needs tls.ca to check them against");
   if (value.use_certificate_as_username != certificate_username::none &&
-      value.tls.clients == client_certificates::none)
+      value.tls.clients == client_certificates::none &&
+      !(value.proxy_protocol && value.use_certificate_as_username == certificate_username::cn))
     refuse(config::place_of(listener, "use_certificate_as_username"),
            "use_certificate_as_username needs tls.client_certificates to be \"optional\" or "
            "\"required\"");

@@ -64,6 +64,9 @@ struct listener_configuration {
   std::uint32_t max_packet_size = 0;         // bytes, 0 = limits.max_packet_size
   std::optional<bool> allow_anonymous;       // unset = auth.allow_anonymous
   certificate_username use_certificate_as_username = certificate_username::none;
+  bool proxy_protocol = false;  // every connection begins with a PROXY header
+  /// Addresses and networks ("10.0.0.0/8") that may connect then.
+  std::vector<std::string> proxy_trusted{"127.0.0.0/8", "::1"};
   tls_configuration tls;
 
   /// True for tls and wss.

@@ -36,6 +36,7 @@ class draft {
   void name_listeners();
   void check_transports();
   void check_listener(const listener_draft& listener);
+  void check_proxy(const listener_draft& listener);
   void check_tls(const listener_draft& listener);
   void check_addresses();
   void check_node();

@@ -54,8 +54,21 @@ constexpr key<listener_configuration> table[] = {
     define<&l::use_certificate_as_username>(
         "use_certificate_as_username", k::choice, reload, any_flag, R"("none")", "",
         "Whether the common name (cn) or the whole subject of the client's certificate\nis the "
-        "user name: none, cn or subject.",
-        tls_transports),
+        "user name: none, cn or subject. A listener without TLS has the cn that a proxy sends, "
+        "see\nproxy_protocol.",
+        socket_transports),
+    define<&l::proxy_protocol>(
+        "proxy_protocol", k::boolean, reload, any_flag, "true", "false",
+        "Whether every connection begins with a PROXY header, version 1 or 2, of a load balancer "
+        "such\nas HAProxy (send-proxy-v2). The client's address, and with send-proxy-v2-ssl-cn "
+        "the name in its\ncertificate, are those in the header. Connections without one are "
+        "refused.",
+        socket_transports),
+    define<&l::proxy_trusted>(
+        "proxy_trusted", k::list, reload, key_range{0, 1000}, R"(["127.0.0.0/8", "::1"])", "",
+        "Addresses and networks of the proxies; connections from elsewhere are refused, because "
+        "a header\ncan name any address and any certificate.",
+        socket_transports),
     tls<&t::certificate>("tls.certificate", k::text, reload, file_path,
                          R"("/etc/troupe/tls/server.pem")", "none, TLS needs one",
                          "PEM file: the certificate, then its chain. SIGHUP reads all files "

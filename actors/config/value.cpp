@@ -1,6 +1,7 @@
 #include "actors/config/value.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -112,6 +113,19 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
   }
   if (host.find_first_of(" \t/") != std::string_view::npos) return std::nullopt;
   return endpoint{std::string(host), static_cast<std::uint16_t>(*port)};
+}
+
+bool is_network(std::string_view text) {
+  const auto slash = text.find('/');
+  const std::string address(text.substr(0, slash));
+  const bool v6 = address.find(':') != std::string::npos;
+  std::array<unsigned char, 16> bytes;
+  if (address.find('\0') != std::string::npos ||
+      inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1)
+    return false;
+  if (slash == std::string_view::npos) return true;
+  const auto prefix = parse_integer(text.substr(slash + 1));
+  return prefix && *prefix >= 0 && *prefix <= (v6 ? 128 : 32);
 }
 
 std::optional<std::int64_t> parse_mode(std::string_view text) {

@@ -44,6 +44,9 @@ std::optional<std::int64_t> parse_duration(std::string_view text);
 /// "127.0.0.1:1883", "[::]:1883" or "host:1883".
 std::optional<endpoint> parse_endpoint(std::string_view text);
 
+/// Whether it is an IPv4 or IPv6 address, or a network of them: "10.0.0.0/8".
+bool is_network(std::string_view text);
+
 /// Permission bits in octal digits: "0660".
 std::optional<std::int64_t> parse_mode(std::string_view text);
 

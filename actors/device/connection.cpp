@@ -430,9 +430,12 @@ void connection::on_drained() {
 
 void connection::on_closed(std::string_view why) {
   if (state_ == state::handshake) {
-    loop_.counters().add(counter::connections_refused_handshake);
+    const bool proxy = transport_->peer().awaits_proxy_header;
+    loop_.counters().add(proxy ? counter::connections_refused_proxy_header
+                               : counter::connections_refused_handshake);
     observe::log_limited(observe::log_module::net, observe::log_level::info,
-                         "A handshake of TLS or WebSocket failed",
+                         proxy ? "A connection without a good PROXY header was refused"
+                               : "A handshake of TLS or WebSocket failed",
                          {{"listener", settings_->name},
                           {"address", transport_->peer().address},
                           {"reason", why}});

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "actors/device/connection.hpp"
+#include "actors/observe/log.hpp"
+#include "protocol/net/peer/network_set.hpp"
 
 namespace troupe::device {
 
@@ -49,6 +51,15 @@ void device_loop::add(int fd, std::string peer, bool loopback,
   if (node_full || listener_full || context_.stopping.load()) {
     context_.count(counter::connections_refused_limit);
     context_.count(counter::connections_closed);
+    ::close(fd);
+    return;
+  }
+  if (const auto& proxies = settings->transport.proxies; proxies && !proxies->contains(peer)) {
+    context_.count(counter::connections_refused_proxy);
+    context_.count(counter::connections_closed);
+    observe::log_limited(observe::log_module::net, observe::log_level::warning,
+                         "A connection from elsewhere than a trusted proxy was refused",
+                         {{"listener", settings->name}, {"address", peer}});
     ::close(fd);
     return;
   }

@@ -6,6 +6,7 @@
 #include "protocol/auth/password_authenticator.hpp"
 #include "protocol/auth/password_file.hpp"
 #include "protocol/auth/scram.hpp"
+#include "protocol/net/peer/network_set.hpp"
 #include "protocol/net/tls_context.hpp"
 #include "protocol/net/websocket_upgrade.hpp"
 
@@ -71,6 +72,15 @@ std::shared_ptr<const device::listener_settings> settings_of(
   options.anonymous = anonymous(from, listener);
   options.trust_unchecked_usernames = passwords == nullptr;
   to->authenticator = std::make_shared<auth::password_authenticator>(options, workers, passwords);
+  if (listener.proxy_protocol) {
+    auto proxies = std::make_shared<net::network_set>();
+    for (const auto& each : listener.proxy_trusted) {
+      if (!proxies->add(each))
+        errors.push_back("Listener " + listener.name + ": proxy_trusted has \"" + each +
+                         "\", which is no address or network");
+    }
+    to->transport.proxies = std::move(proxies);
+  }
   if (listener.websocket()) {
     auto websocket = std::make_shared<net::websocket_settings>();
     websocket->path = listener.path;

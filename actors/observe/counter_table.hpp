@@ -9,6 +9,8 @@
   X(connections_closed, "connections_closed", "", "", "Accepted connections that have ended.") \
   X(connections_refused_limit, "connections_refused", "reason", "limit", "Connections ended before a CONNECT could be read.") \
   X(connections_refused_handshake, "connections_refused", "reason", "handshake", "Connections ended before a CONNECT could be read.") \
+  X(connections_refused_proxy, "connections_refused", "reason", "proxy_not_trusted", "Connections ended before a CONNECT could be read.") \
+  X(connections_refused_proxy_header, "connections_refused", "reason", "proxy_header", "Connections ended before a CONNECT could be read.") \
   X(connect_timeouts, "connect_timeouts", "", "", "Connections that sent no CONNECT in time.") \
   X(bytes_received, "bytes_received", "", "", "Bytes of MQTT read from clients.") \
   X(bytes_sent, "bytes_sent", "", "", "Bytes of MQTT written to clients.") \

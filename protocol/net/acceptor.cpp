@@ -1,8 +1,8 @@
 #include "protocol/net/acceptor.hpp"
 
+#include "protocol/net/peer/ip_address.hpp"
 #include "protocol/net/poller.hpp"
 
-#include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -33,34 +33,13 @@ std::string refusal(const endpoint& where, const std::string& why) {
 }
 
 std::string address_text(const sockaddr_storage& from) {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (from.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(from);
-    ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-    return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
-  }
-  if (from.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(from);
-    std::string port = ":" + std::to_string(ntohs(v6.sin6_port));
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-      ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, sizeof text);
-      return text + port;
-    }
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-    return "[" + std::string(text) + "]" + port;
-  }
-  return "unix";
+  const auto ip = endpoint_of(from);
+  return ip ? to_string(ip->address, ip->port) : "unix";
 }
 
 bool is_loopback(const sockaddr_storage& from) {
-  if (from.ss_family == AF_INET)
-    return (ntohl(reinterpret_cast<const sockaddr_in&>(from).sin_addr.s_addr) >> 24) == 127;
-  if (from.ss_family == AF_INET6) {
-    const auto& address = reinterpret_cast<const sockaddr_in6&>(from).sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&address)) return address.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&address);
-  }
-  return from.ss_family == AF_UNIX;
+  const auto ip = endpoint_of(from);
+  return ip ? ip->address.is_loopback() : from.ss_family == AF_UNIX;
 }
 
 std::uint16_t bound_port(int fd) {

@@ -9,6 +9,7 @@
 
 namespace troupe::net {
 
+class network_set;
 class tls_context;
 struct websocket_settings;
 
@@ -16,6 +17,9 @@ struct websocket_settings;
 struct transport_options {
   std::shared_ptr<const tls_context> tls;               // null: no TLS
   std::shared_ptr<const websocket_settings> websocket;  // null: MQTT without WebSocket
+  /// Who may connect, and must send a PROXY header; null: everybody, without one.
+  /// Whoever accepts the connection has checked its address against it.
+  std::shared_ptr<const network_set> proxies;
   std::size_t max_output_bytes = 0;  // pending() beyond it closes the connection; 0: no limit
 };
 

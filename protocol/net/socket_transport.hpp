@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 namespace troupe::net {
 
 class poller;
+class proxy_header_decoder;
 
 /// A transport over a connected stream socket: TCP or Unix as it is, the base of TLS.
 ///
@@ -27,6 +29,10 @@ class socket_transport : public transport, private ready_handler {
   ~socket_transport() override;
   socket_transport(const socket_transport&) = delete;
   socket_transport& operator=(const socket_transport&) = delete;
+
+  /// A PROXY header must come before everything else and says who the peer is.
+  /// Before start().
+  void expect_proxy_header();
 
   void start(transport_handler& handler) final;
   void write(std::string_view bytes) final;
@@ -59,6 +65,7 @@ class socket_transport : public transport, private ready_handler {
   virtual void end_output() {}
 
   void set_failure(std::string why) { reason_ = std::move(why); }
+  /// Nothing happens where a proxy has spoken of the client's TLS: this is the proxy's own.
   void set_certificate(std::string name, std::string subject);
   int descriptor() const noexcept { return fd_; }
   /// recv() and send() with errno as outcome and reason.
@@ -73,6 +80,8 @@ class socket_transport : public transport, private ready_handler {
   void on_deadline() final;
 
   void step_handshake();
+  bool read_proxy_header();
+  void take_proxied();
   void pull_input();
   void push_output();
   void discard_input();
@@ -103,7 +112,9 @@ class socket_transport : public transport, private ready_handler {
   bool write_blocked_ = false;
   bool read_wants_write_ = false;
   bool write_wants_read_ = false;
+  bool proxied_tls_ = false;  // between the client and the proxy
   std::string reason_;
+  std::unique_ptr<proxy_header_decoder> proxy_header_;  // until it has come
   peer_info peer_;
 };
 

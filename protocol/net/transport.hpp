@@ -6,12 +6,15 @@
 
 namespace troupe::net {
 
-/// Who is at the other end, known once the handshakes are done.
+/// Who is at the other end, known once the handshakes are done. Behind a proxy
+/// that sends PROXY headers all of it is the client's, as the proxy tells it.
 struct peer_info {
   std::string address;    // "192.0.2.1:40000", "[::1]:40000" or "unix"
   bool loopback = false;  // loopback address or Unix socket
   bool tls = false;
   bool websocket = false;
+  /// The PROXY header that the listener asks for has not come (yet); address is the proxy's.
+  bool awaits_proxy_header = false;
   std::string certificate_name;     // common name of the verified client certificate, or empty
   std::string certificate_subject;  // its subject, RFC 2253, or empty
 };

@@ -18,8 +18,9 @@ class Refused(AssertionError):
 
 
 class WebSocket:
-    def __init__(self, address, path="/mqtt", protocols="mqtt", timeout=5.0):
-        self.stream = socket.create_connection(address, timeout=timeout)
+    def __init__(self, address, path="/mqtt", protocols="mqtt", timeout=5.0, stream=None):
+        """`stream` is a connection to the address, if there is one already."""
+        self.stream = stream or socket.create_connection(address, timeout=timeout)
         self.timeout = timeout
         self.raw = bytearray()
         self.content = bytearray()

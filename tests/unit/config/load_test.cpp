@@ -250,6 +250,24 @@ TEST_CASE("combinations that cannot work are refused where they stand") {
        "[listeners.tls]\ncertificate = \"c\"\nkey = \"k\"",
        "t.toml:3: use_certificate_as_username needs tls.client_certificates to be \"optional\" or "
        "\"required\""},
+      {"[[listeners]]\nuse_certificate_as_username = \"cn\"",
+       "t.toml:2: use_certificate_as_username needs TLS, or proxy_protocol = true and a proxy that "
+       "sends the name"},
+      {"[[listeners]]\nproxy_protocol = true\nuse_certificate_as_username = \"subject\"",
+       "t.toml:3: use_certificate_as_username must be \"cn\" without TLS: a PROXY header has no more "
+       "of the certificate"},
+      {"[[listeners]]\nproxy_protocol = true\nproxy_trusted = []",
+       "t.toml:3: proxy_trusted is empty, so nobody could connect"},
+      {"[[listeners]]\nproxy_protocol = true\nproxy_trusted = [\"::1\", \"10.0.0.0/33\"]",
+       "t.toml:3: proxy_trusted must hold addresses and networks such as \"10.0.0.0/8\", not "
+       "\"10.0.0.0/33\""},
+      {"[[listeners]]\nproxy_protocol = true\nproxy_trusted = [\"balancer.example.org\"]",
+       "t.toml:3: proxy_trusted must hold addresses and networks such as \"10.0.0.0/8\", not "
+       "\"balancer.example.org\""},
+      {"[[listeners]]\nproxy_trusted = [\"192.0.2.7\"]",
+       "t.toml:2: proxy_trusted needs proxy_protocol = true"},
+      {"[[listeners]]\ntransport = \"unix\"\nunix_path = \"/s\"\nproxy_protocol = true",
+       "t.toml:4: proxy_protocol has no meaning for a listener of transport \"unix\""},
       {"[[listeners]]\n[listeners.tls]\ncertificate = \"c\"",
        "t.toml:3: tls.certificate has no meaning for a listener of transport \"tcp\""},
       {"[[listeners]]\ntransport = \"unix\"\nunix_path = \"/s\"\nbind = \"127.0.0.1:1\"",
@@ -269,6 +287,21 @@ TEST_CASE("combinations that cannot work are refused where they stand") {
        "t.toml:4: the name \"a\" belongs to another listener already"},
   }));
   CHECK(complaint(toml) == expected);
+}
+
+TEST_CASE("a listener behind a proxy: who may send headers, and whose name counts") {
+  const auto plain = good("[[listeners]]");
+  CHECK_FALSE(plain.listeners[0].proxy_protocol);
+  const auto value = good(
+      "[[listeners]]\nproxy_protocol = true\nuse_certificate_as_username = \"cn\"\n"
+      "[[listeners]]\ntransport = \"ws\"\nproxy_protocol = true\n"
+      "proxy_trusted = [\"10.0.0.0/8\", \"192.0.2.7\", \"fd00::/8\", \"::/0\"]\n"
+      "[[listeners]]\ntransport = \"tls\"\nproxy_protocol = true\n"
+      "use_certificate_as_username = \"cn\"\n[listeners.tls]\ncertificate = \"c\"\nkey = \"k\"");
+  CHECK(value.listeners[0].proxy_protocol);
+  CHECK(value.listeners[0].proxy_trusted == std::vector<std::string>{"127.0.0.0/8", "::1"});
+  CHECK(value.listeners[1].proxy_trusted.size() == 4);
+  CHECK(value.listeners[2].use_certificate_as_username == certificate_username::cn);
 }
 
 TEST_CASE("ports that the kernel chooses never collide") {
