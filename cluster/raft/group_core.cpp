@@ -73,7 +73,6 @@ std::string group::core::start(time_ms now, storage::raft_log_content content, l
     return "Raft group " + std::to_string(settings_.number) +
            " cannot start: " + raft_strerror(error) + ".";
   }
-  handed_ = raft_.last_applied;
   sync_configuration();
   count_log();
   settle();
@@ -258,16 +257,21 @@ void group::core::fail(const std::string& why) {
 }
 
 void group::core::count_log() {
-  log_bytes_ = 0;
+  log_bytes_ = covered_bytes_ = 0;
   const auto last = last_index(raft_.log);
   for (auto index = raft_.log.offset + 1; index <= last; ++index) {
-    log_bytes_ += entry_at(raft_.log, index)->buf.len + sizeof(raft_entry);
+    const auto bytes = entry_at(raft_.log, index)->buf.len + sizeof(raft_entry);
+    log_bytes_ += bytes;
+    if (index <= raft_.log.snapshot.last_index) covered_bytes_ += bytes;
   }
 }
 
-bool group::core::log_full() const {
-  return log_bytes_ >
-         settings_.retained_bytes + settings_.snapshot_bytes + settings_.in_flight_bytes;
+/// The host does not get on disk what it was given, so that the log grows. Only then are entries
+/// refused: what is not yet committed is bounded by whoever leads, and refusing that
+/// could keep it from being committed.
+bool group::core::snapshot_late() const {
+  return put_ &&
+         log_bytes_ - covered_bytes_ > settings_.snapshot_bytes + 2 * settings_.in_flight_bytes;
 }
 
 role group::core::role() const {

@@ -114,7 +114,7 @@ class group::core {
   void hand(wire::incoming& message);
   void fail(const std::string& why);
   void count_log();
-  bool log_full() const;
+  bool snapshot_late() const;
 
   // group_guards.cpp: what libraft 0.15 gets wrong or leaves open
   bool admit(wire::incoming& message);
@@ -179,7 +179,8 @@ class group::core {
   std::uint64_t append_bytes_ = 0;
   std::optional<put> put_;
   std::optional<storage::raft_log_snapshot> snapshot_;
-  std::uint64_t log_bytes_ = 0;
+  std::uint64_t log_bytes_ = 0;      // in memory
+  std::uint64_t covered_bytes_ = 0;  // of these the snapshot has
   std::uint64_t applied_bytes_ = 0;  // since the last snapshot
   configuration_history configurations_;
 

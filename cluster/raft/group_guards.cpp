@@ -25,6 +25,10 @@ bool group::core::admit(wire::incoming& message) {
       // What this node has promised to a leader before it was started is not known.
       return message.message.request_vote.disrupt_leader ||
              now_ - started_ >= settings_.election_timeout_ms;
+    case RAFT_IO_REQUEST_VOTE_RESULT:
+      // Nobody grants a vote that was not asked for.
+      return !message.message.request_vote_result.vote_granted ||
+             message.term() <= raft_.current_term + 1;
     case RAFT_IO_INSTALL_SNAPSHOT:
       return !leads_in_term && admit_offer(message);
     default:
@@ -38,7 +42,8 @@ bool group::core::admit_entries(wire::incoming& message) {
   // While entries of an earlier leader are on their way to the disk those of a new one
   // wait: libraft counts what is written without looking which it was.
   const bool mixed = !appends_.empty() && appends_.back().term != args.term;
-  if (args.n_entries > 0 && (mixed || append_bytes_ > settings_.in_flight_bytes || log_full())) {
+  if (args.n_entries > 0 &&
+      (mixed || append_bytes_ > settings_.in_flight_bytes || snapshot_late())) {
     message.drop_entries();
   }
   if (args.term >= raft_.current_term) skip_known(message);

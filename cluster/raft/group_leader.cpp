@@ -111,9 +111,11 @@ void group::core::propose(std::string entry, proposed done) {
     refusal = outcome::stopped;
   } else if (leading_ == 0 || raft_.state != RAFT_LEADER) {
     refusal = outcome::not_leader;
-  } else if (transfer_) {
+  } else if (transfer_ || !barrier_passed_) {
+    // While entries of earlier leaders wait to be committed none are added: their
+    // number would have no bound.
     refusal = outcome::busy;
-  } else if (in_flight_ + queued_bytes_ + bytes > settings_.in_flight_bytes || log_full()) {
+  } else if (in_flight_ + queued_bytes_ + bytes > settings_.in_flight_bytes || snapshot_late()) {
     refusal = outcome::full;
   }
   if (refusal != outcome::done) {
@@ -174,12 +176,14 @@ void group::core::send_batch() {
 int group::core::applying(std::string_view entry) {
   const auto index = raft_.last_applied + 1;
   const auto term = term_of(raft_.log, index);
-  handed_ = index;
   applied_bytes_ += entry.size() + sizeof(raft_entry);
   raft_set_snapshot_threshold(
       &raft_, applied_bytes_ > settings_.snapshot_bytes ? 1 : settings_.snapshot_entries);
   if (!running_) return 0;
-  if (index > skip_) host_.apply(index, term, entry);
+  if (index > skip_) {
+    handed_ = index;
+    host_.apply(index, term, entry);
+  }
   // Another leader's entry may have taken the place of what was proposed here.
   if (!outstanding_.empty() && outstanding_.front().index == index && term == leading_) {
     auto one = std::move(outstanding_.front());

@@ -39,8 +39,8 @@ std::uint32_t group::core::choose_trailing(log_index at) const {
         continue;
       }
       const auto has = std::max(progress.match_index, progress.snapshot_index);
-      if (has < wanted && has > 0) {
-        wanted = has;
+      if (has <= wanted && has > 0) {
+        wanted = has - 1;  // its term is asked for
         most_entries = settings_.retained_entries;
         most_bytes = settings_.retained_bytes;
       }
@@ -80,7 +80,6 @@ bool group::core::finish_snapshot() {
   ended.done(ended.request, 0);
   answer_limit_.reset();
   if (ended.installing) {
-    handed_ = std::max(handed_, snapshot_->index);
     applied_bytes_ = 0;
     sync_configuration();
   } else {

@@ -3,8 +3,9 @@
 //     link_process NODE PORT PEER PEER_PORT [key=value ...]
 //
 // Prints one line for each event: "port N", "up P", "down P", "done ...".
-// Reads commands: "send COUNT SIZE" (waits for room), "flood SECONDS SIZE" (never waits, droppable), "ping COUNT SIZE",
-// "figures", "quit". Received frames are answered if they begin with '?'.
+// Reads commands: "send COUNT SIZE" (waits for room), "flood SECONDS SIZE" (never waits; droppable),
+// "ping COUNT SIZE", "stick MILLISECONDS" (a run loop stands still), "figures", "quit". Received
+// frames are answered if they begin with '?'; those of "send" are checked for order.
 #include <sys/resource.h>
 
 #include <atomic>
@@ -60,7 +61,6 @@ class node final : public cluster::network_events {
   std::atomic<std::uint64_t> wrong_order{0};
 
   void peer_up(cluster::node_id, std::uint64_t pairing) override {
-    expected_ = 0;
     say("up " + std::to_string(pairing));
   }
   void peer_down(cluster::node_id, std::uint64_t pairing) override {
@@ -125,6 +125,7 @@ void send(link::links& out, cluster::node_id peer, std::uint64_t count, std::siz
   const auto begin = clock_type::now();
   const auto cpu = cpu_seconds();
   room space;
+  static std::uint64_t number = 0;
   std::uint64_t failed = 0;
   for (std::uint64_t i = 0; i < count;) {
     // One hold for a few frames, as a batch of a publisher has.
@@ -132,7 +133,8 @@ void send(link::links& out, cluster::node_id peer, std::uint64_t count, std::siz
     space.take(group * size);
     std::shared_ptr<const void> hold(&space, [bytes = group * size](room* x) { x->give(bytes); });
     for (std::uint64_t k = 0; k < group; ++k, ++i)
-      if (!out.send(peer, {cluster::channel::broker, numbered(i, size), hold, false})) ++failed;
+      if (!out.send(peer, {cluster::channel::broker, numbered(number++, size), hold, false}))
+        ++failed;
   }
   {
     std::unique_lock lock(space.mutex);
@@ -173,7 +175,8 @@ void flood(link::links& out, cluster::node_id peer, double seconds, std::size_t 
   std::uint64_t number = 0;
   long peak = 0;
   while (clock_type::now() < end) {
-    for (int i = 0; i < 100; ++i) out.send(peer, {cluster::channel::broker, numbered(number++, size), nullptr, true});
+    for (int i = 0; i < 100; ++i, ++number)
+      out.send(peer, {cluster::channel::broker, std::string(size, '.'), nullptr, true});
     std::this_thread::sleep_for(std::chrono::microseconds(200));
     if (number % 10'000 == 0) peak = std::max(peak, resident_kib());
   }

@@ -66,6 +66,17 @@ void sim_node::crash() {
   syncing_ = digesting_ = saving_ = false;
 }
 
+std::string sim_node::describe() const {
+  auto out =
+      " state " + std::to_string(state_.index) + " durable " + std::to_string(durable_index_);
+  if (incoming_) {
+    out += " gets " + std::to_string(incoming_->wanted) + " from " +
+           std::to_string(number(incoming_->from)) + ", has " +
+           std::to_string(incoming_->got.commands.size());
+  }
+  return out;
+}
+
 void sim_node::tick() {
   group_->tick(clock());
   after(tick_ms, [this] { tick(); });

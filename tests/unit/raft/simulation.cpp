@@ -58,6 +58,7 @@ std::string simulation::describe() {
            std::to_string(at.committed) + " applied " + std::to_string(at.applied) + " snapshot " +
            std::to_string(at.snapshot) + (one->owns() ? " owner" : "") + " dropped " +
            std::to_string(at.dropped) + " members";
+    out += one->describe();
     for (const auto& member : one->group().members()) {
       out += ' ' + std::to_string(number(member.node)) + ':' +
              std::to_string(static_cast<int>(member.role));

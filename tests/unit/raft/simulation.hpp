@@ -144,6 +144,7 @@ class sim_node final : public group_host {
   void start();
   /// The process is gone, and what was not on the disk.
   void crash();
+  std::string describe() const;
   bool up() const { return group_ != nullptr; }
   raft::group& group() { return *group_; }
   memory_disk& disk() { return disk_; }

@@ -37,17 +37,21 @@ std::string run_one(const simulation_options& options, totals& sum) {
   run.heal();
   const auto led = run.run_until(4'000, [&] { return run.owner() != nullptr; });
   if (!run.violation().empty()) return run.violation();
-  if (!led) return "seed " + std::to_string(options.seed) + ": no owner after healing" + run.describe();
+  if (!led)
+    return "seed " + std::to_string(options.seed) + ": no owner after healing" + run.describe();
   const auto before = run.acknowledged();
   run.run_for(2'000);
   if (!run.violation().empty()) return run.violation();
   if (run.acknowledged() == before) {
-    return "seed " + std::to_string(options.seed) + ": nothing is committed after healing" + run.describe();
+    return "seed " + std::to_string(options.seed) + ": nothing is committed after healing" +
+           run.describe();
   }
   run.stop_clients();
   const auto equal = run.run_until(8'000, [&] { return run.all_equal(); });
   if (!run.violation().empty()) return run.violation();
-  if (!equal) return "seed " + std::to_string(options.seed) + ": the replicas stay different" + run.describe();
+  if (!equal)
+    return "seed " + std::to_string(options.seed) + ": the replicas stay different" +
+           run.describe();
   sum.acknowledged += run.acknowledged();
   sum.elections += run.elections();
   sum.states += run.transferred();
