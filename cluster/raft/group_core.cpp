@@ -25,11 +25,13 @@ group::core::core(const group_settings& settings, group_host& host)
   raft_set_snapshot_trailing(&raft_, settings_.trailing_entries);
   raft_set_max_catch_up_round_duration(&raft_, most_catch_up_ms);
   raft_set_pre_vote(&raft_, true);
+  make_configuration({{settings_.self, member_role::voter}}, alone_);
 }
 
 group::core::~core() {
   stop();
   raft_close(&raft_, nullptr);
+  raft_configuration_close(&alone_);
 }
 
 std::string group::core::start(time_ms now, storage::raft_log_content content, log_index applied) {
@@ -136,7 +138,13 @@ void group::core::hand(wire::incoming& message) {
   const auto address = address_of(message.from());
   auto* taken = message.take();
   taken->server_address = address.c_str();
+  // Whether a vote counts is for the candidate to know: this node may not have heard yet that
+  // it is a voter, or a member at all. libraft would refuse, and perhaps nobody could win
+  // any more.
+  const bool ballot = taken->type == RAFT_IO_REQUEST_VOTE && !is_voter(settings_.self);
+  if (ballot) std::swap(raft_.configuration, alone_);
   receive_(&io_, taken);
+  if (ballot) std::swap(raft_.configuration, alone_);
   answer_limit_.reset();
 }
 

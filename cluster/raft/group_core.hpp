@@ -160,6 +160,7 @@ class group::core {
   raft_io io_{};
   raft_fsm fsm_{};
   ::raft raft_{};
+  raft_configuration alone_{};  // this node, a voter
   raft_io_tick_cb tick_ = nullptr;
   raft_io_recv_cb receive_ = nullptr;
   storage::raft_log_content content_;  // until libraft has loaded it

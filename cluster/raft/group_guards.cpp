@@ -202,6 +202,12 @@ log_index group::core::acknowledged_by_majority() const {
 /// A candidate that has lost asks again whether it could win before it takes another term,
 /// and has the old leader's permission to disturb only once. libraft does neither.
 void group::core::guard_candidate() {
+  if (raft_.state == RAFT_FOLLOWER && !is_voter(settings_.self) &&
+      now_ - raft_.election_timer_start >= raft_.follower_state.randomized_election_timeout) {
+    // It does not stand for election, but may be asked for its vote: a leader that is gone
+    // is none.
+    raft_.follower_state.current_leader.id = 0;
+  }
   if (raft_.state != RAFT_CANDIDATE) return;
   auto& candidate = raft_.candidate_state;
   if (now_ - raft_.election_timer_start < candidate.randomized_election_timeout) return;

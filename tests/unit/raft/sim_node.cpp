@@ -203,7 +203,12 @@ void sim_node::serve(node_id to, const std::string& request) {
   const auto from = in.take<std::uint64_t>();
   const std::pair key{to, transfer};
   if (served_.count(key) == 0) {
-    if (from != 0) return;  // begun with another life of this node
+    if (from != 0) {  // begun with another life of this node
+      std::string unknown;
+      put_number(transfer, unknown);
+      put_number(~std::uint64_t{0}, unknown);
+      return in_.transmit(id_, to, 'c', std::move(unknown));
+    }
     served_[key] = state_;
   }
   const auto& all = served_[key];
@@ -225,7 +230,13 @@ void sim_node::take_chunk(const std::string& chunk) {
   byte_reader in(chunk);
   if (!incoming_ || in.take<std::uint64_t>() != incoming_->number) return;
   auto& got = incoming_->got;
-  if (in.take<std::uint64_t>() != got.commands.size()) return;
+  const auto from = in.take<std::uint64_t>();
+  if (from == ~std::uint64_t{0}) {
+    got = {};
+    incoming_->number = ++pulls_ + life_ * 1000;
+    return pull();
+  }
+  if (from != got.commands.size()) return;
   got.index = in.take<std::uint64_t>();
   const auto total = in.take<std::uint64_t>();
   while (in.good() && !in.rest().empty()) {
