@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 namespace troupe::storage {
 namespace {
@@ -191,6 +192,11 @@ void database::flush() {
 
 void database::close() {
   if (!db_) return;
+  {
+    const std::lock_guard lock(snapshots_mutex_);
+    for (auto* each : snapshots_) db_->ReleaseSnapshot(std::exchange(each->held_, nullptr));
+    snapshots_.clear();
+  }
   for (auto*& handle : handles_) {
     if (handle) (void)db_->DestroyColumnFamilyHandle(handle);
     handle = nullptr;
@@ -204,6 +210,31 @@ rocksdb::Status database::get(family which, std::string_view key,
                               rocksdb::PinnableSlice& value) const {
   value.Reset();
   return db_->Get(rocksdb::ReadOptions(), handle(which), slice(key), &value);
+}
+
+database::snapshot::snapshot(const database& of) : of_(of), held_(of.db().GetSnapshot()) {
+  const std::lock_guard lock(of_.snapshots_mutex_);
+  of_.snapshots_.insert(this);
+}
+
+database::snapshot::~snapshot() {
+  const std::lock_guard lock(of_.snapshots_mutex_);
+  if (!held_) return;
+  of_.db().ReleaseSnapshot(held_);
+  of_.snapshots_.erase(this);
+}
+
+const rocksdb::Snapshot* database::snapshot::get() const {
+  const std::lock_guard lock(of_.snapshots_mutex_);
+  return held_;
+}
+
+rocksdb::Status database::snapshot::get(family which, std::string_view key,
+                                        rocksdb::PinnableSlice& value) const {
+  value.Reset();
+  rocksdb::ReadOptions options;
+  options.snapshot = get();
+  return of_.db().Get(options, of_.handle(which), slice(key), &value);
 }
 
 database::range::range(const database& from, family which, std::string_view lower,

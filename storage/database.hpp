@@ -7,6 +7,8 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -56,6 +58,7 @@ class database {
   rocksdb::Status get(family which, std::string_view key, rocksdb::PinnableSlice& value) const;
   /// Keys in [lower, upper) of a column family.
   class range;
+  class snapshot;
   bool is_open() const noexcept { return db_ != nullptr; }
   /// Whoever reads on another thread than the one that closes and reopens
   /// holds it shared while he does, and looks whether it is open.
@@ -77,6 +80,8 @@ class database {
 
   const store_options options_;
   mutable std::shared_mutex gate_;
+  mutable std::mutex snapshots_mutex_;
+  mutable std::set<snapshot*> snapshots_;  // that are held
   rocksdb::DB* db_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
 };
@@ -84,6 +89,26 @@ class database {
 struct database::opened {
   std::unique_ptr<database> value;  // null: see error
   std::string error;
+};
+
+/// The database as it was when this was made, for as long as it lives or until the database is
+/// closed. Any thread. Must not outlive the database.
+class database::snapshot {
+ public:
+  /// Whoever makes it holds the gate and has seen that the database is open.
+  explicit snapshot(const database& of);
+  ~snapshot();
+  snapshot(const snapshot&) = delete;
+  snapshot& operator=(const snapshot&) = delete;
+
+  /// For whoever holds the gate. Null: the database was closed meanwhile, maybe opened again.
+  const rocksdb::Snapshot* get() const;
+  rocksdb::Status get(family which, std::string_view key, rocksdb::PinnableSlice& value) const;
+
+ private:
+  friend class database;
+  const database& of_;
+  const rocksdb::Snapshot* held_;
 };
 
 /// Iterator over the keys in [lower, upper), at the first one when made. Sees

@@ -111,6 +111,42 @@ shard_marks rocks_store::marks(shard_id shard) const {
   return engine_->reader().marks(shard);
 }
 
+void rocks_store::read_directory(shard_id shard, std::string cursor, std::uint32_t max_count,
+                                 std::function<void(directory_page)> done) {
+  engine_->read([this, shard, cursor = std::move(cursor), max_count,
+                 done = std::move(done)](bool run) {
+    directory_page page;
+    page.failed = true;
+    if (run) page = engine_->reader().read_directory(shard, cursor, max_count);
+    done(std::move(page));
+  });
+}
+
+void rocks_store::export_shard(shard_id shard, exporting done) {
+  engine_->export_shard(shard, std::move(done));
+}
+
+void rocks_store::run_task(shard_id shard, shard_task task, std::string bytes, committed done) {
+  write_operations operations;
+  operations.bytes = std::move(bytes);
+  operations.entry = std::make_unique<entry_head>();
+  operations.entry->shard = number(shard);
+  operations.entry->task = task;
+  engine_->commit(std::move(operations), std::move(done));
+}
+
+void rocks_store::import_chunk(shard_id shard, std::string bytes, committed done) {
+  run_task(shard, shard_task::import_chunk, std::move(bytes), std::move(done));
+}
+
+void rocks_store::drop_shard(shard_id shard, committed done) {
+  run_task(shard, shard_task::drop, {}, std::move(done));
+}
+
+void rocks_store::read_checksum(shard_id shard, std::function<void(shard_checksum)> done) {
+  engine_->read_checksum(shard, std::move(done));
+}
+
 std::uint16_t rocks_store::shards() const {
   return engine_->shards();
 }

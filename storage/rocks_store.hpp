@@ -10,6 +10,8 @@
 
 namespace troupe::storage {
 
+enum class shard_task : std::uint8_t;
+
 /// The store of a node in RocksDB: one writer thread that merges the
 /// transactions which wait into one write (group commit), and a few readers.
 /// A read waits until the transactions given before it are written, without
@@ -46,6 +48,12 @@ class rocks_store final : public store, public shard_replicas {
 
   // --- shard_replicas, if store_options::replicated ---
   shard_marks marks(shard_id shard) const override;
+  void read_directory(shard_id shard, std::string cursor, std::uint32_t max_count,
+                      std::function<void(directory_page)> done) override;
+  void export_shard(shard_id shard, exporting done) override;
+  void import_chunk(shard_id shard, std::string bytes, committed done) override;
+  void drop_shard(shard_id shard, committed done) override;
+  void read_checksum(shard_id shard, std::function<void(shard_checksum)> done) override;
 
   /// Without threads: runs what waits, with its callbacks, on the calling
   /// thread. Returns how many transactions, reads and pieces of background
@@ -54,6 +62,7 @@ class rocks_store final : public store, public shard_replicas {
 
  private:
   class engine;
+  void run_task(shard_id shard, shard_task task, std::string bytes, committed done);
   explicit rocks_store(std::unique_ptr<engine> running);
   std::unique_ptr<engine> engine_;
 };

@@ -189,7 +189,9 @@ std::size_t rocks_store::engine::write_group(std::vector<pending_commit>& batch,
       if (to > from && ends_group(pending)) break;
       bytes += pending.operations.size();
       first_orders_.push_back(apply_entry(pending));
-      continue;
+      if (pending.operations.entry->task == shard_task::none) continue;
+      ++to;
+      break;
     }
     bytes += pending.operations.size();
     const bool take = writable_ && pending.refused.empty();
@@ -215,7 +217,9 @@ std::size_t rocks_store::engine::write_group(std::vector<pending_commit>& batch,
 }
 
 bool rocks_store::engine::ends_group(const pending_commit& pending) const {
-  return writer_.must_sweep(static_cast<std::uint16_t>(pending.operations.entry->shard));
+  const auto& entry = *pending.operations.entry;
+  return entry.task != shard_task::none ||
+         writer_.must_sweep(static_cast<std::uint16_t>(entry.shard));
 }
 
 void rocks_store::engine::make_room(const pending_commit& pending) {
@@ -226,10 +230,21 @@ void rocks_store::engine::make_room(const pending_commit& pending) {
 }
 
 order_no rocks_store::engine::apply_entry(pending_commit& pending) {
+  if (pending.operations.entry->task != shard_task::none) {
+    run_task(pending);
+    return 0;
+  }
   if (writable_ && pending.refused.empty())
     return writer_.apply_entry(pending.operations, pending.refused);
   writer_.states().refuse(*pending.operations.entry);
   return 0;
+}
+
+void rocks_store::engine::run_task(pending_commit& pending) {
+  if (!writable_ || !pending.refused.empty()) return;
+  const auto error = writer_.run_task(pending.operations, options_.durability == durability::fsync,
+                                      pending.refused);
+  if (!error.empty()) fail(error);
 }
 
 void rocks_store::engine::answer_group(std::vector<pending_commit>& batch, std::size_t from,

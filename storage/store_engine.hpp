@@ -3,6 +3,8 @@
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
 #include "storage/read_queue.hpp"
+#include "storage/replication/shard_auditor.hpp"
+#include "storage/replication/shard_exporter.hpp"
 #include "storage/rocks_store.hpp"
 #include "storage/store_reader.hpp"
 #include "storage/store_writer.hpp"
@@ -43,6 +45,9 @@ class rocks_store::engine {
   std::uint64_t backlog_bytes() const noexcept { return commits_.backlog(); }
   std::uint16_t shards() const noexcept { return options_.shards; }
   bool replicated() const noexcept { return options_.replicated; }
+
+  void export_shard(shard_id shard, shard_replicas::exporting done);
+  void read_checksum(shard_id shard, std::function<void(shard_checksum)> done);
   /// Of the start: what was free before this process wrote anything.
   std::uint64_t first_offset(shard_id shard) const;
   std::uint64_t first_session_count(shard_id shard) const;
@@ -64,12 +69,15 @@ class rocks_store::engine {
   bool ends_group(const pending_commit& pending) const;
   void make_room(const pending_commit& pending);
   order_no apply_entry(pending_commit& pending);
+  void run_task(pending_commit& pending);
+  void audit(std::shared_ptr<shard_auditor> of, std::function<void(shard_checksum)> done);
   void fail(const std::string& error);
   bool heal();
   void report(std::string_view sentence) const;
 
   store_options options_;
   std::unique_ptr<database> db_;
+  open_views views_;
   store_writer writer_;
   store_reader reader_;
   commit_queue commits_;

@@ -2,6 +2,7 @@
 
 #include "storage/database.hpp"
 #include "storage/records/queue_scan.hpp"
+#include "storage/replication/shard_replicas.hpp"
 #include "storage/retained/retained_answer.hpp"
 #include "storage/store.hpp"
 #include "storage/store_writer.hpp"
@@ -37,6 +38,9 @@ class store_reader {
   retained_answer read_retained(std::string_view filter, std::string_view cursor,
                                 std::uint32_t max_count, std::int64_t now_ms) const;
 
+  directory_page read_directory(shard_id shard, std::string_view cursor,
+                                std::uint32_t max_count) const;
+
   /// Both throw std::runtime_error with a sentence that names the way out if a
   /// record cannot be read: a node must not start with half of its sessions.
   void each_session(shard_id shard, const std::function<void(session_record)>& visit) const;
@@ -60,6 +64,9 @@ class store_reader {
                                 std::uint32_t max_count, std::int64_t now_ms) const;
   retained_message retained_at(std::string_view topic, std::string_view value) const;
   retained_answer read_one_retained(std::string_view topic, std::int64_t now_ms) const;
+  /// Adds those of the page's last session. False if the page is full or the disk fails.
+  bool read_subscriptions(session_id id, std::string_view from, const database::snapshot& now,
+                          page_room& room, directory_page& page) const;
   void report(std::string_view what, session_id id) const;
   [[noreturn]] void refuse(std::string_view what, const std::string& detail) const;
 

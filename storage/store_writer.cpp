@@ -33,7 +33,8 @@ store_writer::store_writer(const database& db, const store_options& options)
 std::string store_writer::load() {
   if (auto error = marks_.load(db_); !error.empty()) return error;
   last_order_ = order_at_open_ = marks_.last_order();
-  return reload();
+  auto error = reload();
+  return error.empty() && replicated_ ? empty_incomplete() : error;
 }
 
 std::string store_writer::reload() {
@@ -49,7 +50,7 @@ std::string store_writer::load_shards() {
   retained_.counts_of_shards(std::move(retained));
   erased_ = erased_sessions(false);
   sweep_from_.clear();
-  auto error = gone_.load(db_, [this](session_id id) { erased_.load_clean(id); });
+  auto error = gone_.load(db_, [this](session_id id) { erased_.load_remembered(id); });
   return error.empty() ? load_erased() : error;
 }
 
@@ -342,6 +343,7 @@ bool store_writer::heal() {
   options.sync = true;
   if (!db_.db().Put(options, db_.handle(family::meta), slice(meta::probe), bytes).ok()) return false;
   // What was remembered of entries that were not written.
+  imports_.clear();
   return !replicated_ || load_shards().empty();
 }
 

@@ -6,6 +6,7 @@
 #include "storage/records/high_water_marks.hpp"
 #include "storage/records/run_ledger.hpp"
 #include "storage/replication/gone_sessions.hpp"
+#include "storage/replication/shard_chunk.hpp"
 #include "storage/replication/shard_states.hpp"
 #include "storage/retained/retained_writer.hpp"
 #include "storage/store.hpp"
@@ -18,6 +19,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace troupe::storage {
 
@@ -43,6 +45,10 @@ class store_writer {
   /// nothing of the batch was written.
   std::string write(bool sync);
   std::size_t batch_bytes() const { return batch_.GetDataSize() + retained_.pending_bytes(); }
+
+  /// Empties a shard or imports a chunk of one, in a write of its own. A sentence if the disk
+  /// fails; `refused` gets one if it cannot be.
+  std::string run_task(const write_operations& from, bool sync, std::string& refused);
 
   bool sweep_pending() const noexcept { return erased_.sweep_pending(); }
   /// No entry of the shard may be applied before more is swept.
@@ -79,6 +85,12 @@ class store_writer {
   void apply_runs(const write_operations& from, order_no first);
   std::string load_erased();
   std::string load_shards();
+  std::string empty_incomplete();
+  void erase_all(std::uint16_t shard);
+  std::string empty_shard(std::uint16_t shard, bool incomplete, bool sync);
+  std::string import_chunk(std::uint16_t shard, std::string_view bytes, bool sync,
+                           std::string& refused);
+  std::string write_replaced(std::uint16_t shard, bool sync);
   void apply_one(const write_operation& operation, std::string_view name, std::string_view value);
   void append(const write_operation& operation, std::string_view value);
   void owe(const owed_run& run, order_no first, const write_operations& from);
@@ -110,6 +122,12 @@ class store_writer {
   const bool replicated_;
   shard_states states_;
   gone_sessions gone_;
+  /// Of a shard that is being imported.
+  struct import_state {
+    chunk::chain chain;
+    shard_states::state state;  // as it will be
+  };
+  std::unordered_map<std::uint16_t, import_state> imports_;
   retained_writer retained_;
   std::vector<rocksdb::Slice> parts_;  // of a run at hand
   std::string sweep_from_;             // key in the queue where the sweep goes on

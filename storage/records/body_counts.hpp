@@ -26,6 +26,8 @@ class body_counts {
   void finish(rocksdb::WriteBatch& batch);
   /// After the write of the batch: whether what is remembered holds.
   void written(bool ok);
+  /// Between two batches, when bodies have changed without it.
+  void forget() { written(false); }
 
  private:
   struct position_hash {

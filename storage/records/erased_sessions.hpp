@@ -22,12 +22,13 @@ class erased_sessions {
   bool sweep_pending() const noexcept { return !pending_.empty(); }
   session_id sweep_first() const { return pending_.front(); }
 
-  /// Found in the meta records.
+  /// Found in the meta records, once in the life of this object if it does not remember by itself.
   void load(session_id id) {
-    if (known_.insert(id).second) pending_.push_back(id);
+    const bool added = known_.insert(id).second;
+    if (added || !remembers_) pending_.push_back(id);
   }
-  /// Found to be clean, but not forgotten.
-  void load_clean(session_id id) { known_.insert(id); }
+  /// Found among those that are not forgotten; load() may follow.
+  void load_remembered(session_id id) { known_.insert(id); }
   void forget(session_id id) { known_.erase(id); }
   /// In the batch that is being made. False: it was erased before.
   bool add(session_id id) {

@@ -36,9 +36,10 @@ class run_ledger {
   settled_items take(session_id id, order_no run);
   /// Puts what changed into the batch. Once, when the batch is complete.
   void finish(rocksdb::WriteBatch& batch);
-  /// After the write of the batch: whether what is remembered holds. False also when others
-  /// have changed the database.
+  /// After the write of the batch: whether what is remembered holds.
   void written(bool ok);
+  /// Between two batches, when runs have changed without it.
+  void forget() { written(false); }
 
  private:
   struct run_key {

@@ -127,6 +127,7 @@ bool shard_states::admits(const entry_head& head, std::string& refused) {
 }
 
 void shard_states::refuse(const entry_head& head) {
+  if (head.task != shard_task::none) return;
   auto& from = states_[head.shard].refused_from;
   from = from == 0 ? head.index : std::min(from, head.index);
 }

@@ -42,6 +42,9 @@ class shard_states {
   /// It was not written: those after it must wait until it comes again.
   void refuse(const entry_head& head);
 
+  /// The shard is another one now.
+  void forget_refused(std::uint16_t shard) { states_[shard].refused_from = 0; }
+
   void saw_offset(std::uint16_t shard, std::uint64_t offset);
   void saw_session(session_id id);
 
