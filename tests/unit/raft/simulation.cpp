@@ -231,25 +231,26 @@ void simulation::change_members(sim_node& leader) {
 }
 
 void simulation::trouble() {
-  at(now_ + random(50, 1200), [this] { trouble(); });
-  const auto id = node_id{random(1, nodes_.size())};
-  auto& victim = *find(id);
-  if (!victim.up()) {
-    if (chance(0.7)) restart(victim);
+  at(now_ + random(5, now_faults_.every_ms), [this] { trouble(); });
+  auto id = node_id{random(1, nodes_.size())};
+  if (!find(id)->up()) {
+    if (chance(0.7)) restart(*find(id));
     return;
   }
   const auto what = random(0, 9);
-  if (now_faults_.crashes && what < 3) return crash(victim);
-  // A leader is hit more often than chance would have it.
-  if (now_faults_.crashes && what == 3 && owner()) return crash(*owner());
+  if (what % 2 == 0) {
+    // Whoever leads is hit more often than chance would have it, and before it owns.
+    for (auto& one : nodes_) {
+      if (one->up() && one->group().role() == role::leader) id = one->id();
+    }
+  }
+  if (now_faults_.crashes && what < 3) return crash(*find(id));
   if (!now_faults_.cuts) return;
-  if (what == 4) {
-    isolate(owner() ? owner()->id() : id, true);
-  } else if (what == 5) {
+  if (what == 3 || what == 4) {
     isolate(id, true);
-  } else if (what == 6) {
+  } else if (what == 5) {
     cuts_.insert({id, node_id{random(1, nodes_.size())}});  // one way
-  } else if (what >= 8) {
+  } else if (what >= 7) {
     cuts_.clear();
   }
 }

@@ -23,11 +23,14 @@ struct faults {
   std::uint32_t least_delay_ms = 0;
   std::uint32_t most_delay_ms = 2;  // beyond one message another: they overtake
   std::uint32_t most_disk_ms = 1;
-  bool cuts = false;       // links go and come, nodes are isolated
-  bool crashes = false;    // with the loss of what is not on the disk
-  bool transfers = false;  // of leadership
-  bool changes = false;    // of the membership
-  static faults all() { return {0.05, 0.03, 0, 60, 40, true, true, true, false}; }
+  bool cuts = false;              // links go and come, nodes are isolated
+  bool crashes = false;           // with the loss of what is not on the disk
+  bool transfers = false;         // of leadership
+  bool changes = false;           // of the membership
+  std::uint32_t every_ms = 1200;  // something happens, at the latest
+  static faults all() { return {0.05, 0.03, 0, 60, 40, true, true, true, false, 1200}; }
+  /// Elections, deaths and cuts faster than messages and writes come to their end.
+  static faults storm() { return {0.05, 0.1, 0, 30, 80, true, true, true, false, 250}; }
 };
 
 /// Mistakes that the simulation must find.

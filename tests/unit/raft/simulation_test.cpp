@@ -97,6 +97,23 @@ TEST_CASE("five replicas under every fault keep what was acknowledged", "[simula
   run_all(options, 20);
 }
 
+TEST_CASE("a storm of elections and deaths loses nothing", "[simulation]") {
+  simulation_options options;
+  options.faults = faults::storm();
+  run_all(options, 30);
+  options.nodes = options.voters = 5;
+  run_all(options, 10);
+}
+
+TEST_CASE("members come and go in a storm", "[simulation]") {
+  simulation_options options;
+  options.nodes = 5;
+  options.voters = 3;
+  options.faults = faults::storm();
+  options.faults.changes = true;
+  run_all(options, 30);
+}
+
 TEST_CASE("members come and go under every fault", "[simulation]") {
   simulation_options options;
   options.nodes = 5;
