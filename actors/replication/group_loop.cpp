@@ -98,10 +98,10 @@ void group_loop::peer_down(cluster::node_id peer) {
   }
 }
 
-void group_loop::stop_all(std::function<void()> done) {
+void group_loop::stop_all(std::function<void()> then) {
   auto left = std::make_shared<std::size_t>(1);
-  const auto one = [left, done = std::move(done)] {
-    if (--*left == 0 && done) done();
+  const auto one = [left, then = std::move(then)] {
+    if (--*left == 0 && then) then();
   };
   for (auto& group : groups_) {
     if (!group) continue;
@@ -129,10 +129,10 @@ void group_loop::flush_all() {
 }
 
 void group_loop::load(cluster::raft::group_no group,
-                      std::function<void(storage::raft_log::loaded)> done) {
-  loader_->load(group, [inbox = inbox_, done = std::move(done)](storage::raft_log::loaded what) {
+                      std::function<void(storage::raft_log::loaded)> then) {
+  loader_->load(group, [inbox = inbox_, then = std::move(then)](storage::raft_log::loaded what) {
     auto shared = std::make_shared<storage::raft_log::loaded>(std::move(what));
-    inbox->run([done, shared] { done(std::move(*shared)); });
+    inbox->run([then, shared] { then(std::move(*shared)); });
   });
 }
 

@@ -23,7 +23,7 @@ class log_loader;
 /// that groups which do nothing cost next to nothing.
 ///
 /// Pinned to its loop. Ends when it is told to or with the actor system; stops its groups then.
-class group_loop final : public runtime::lean_actor, private shard_host {
+class group_loop final : public runtime::lean_actor, public shard_host {
  public:
   group_loop(caf::actor_config& config, std::shared_ptr<replication_context> context,
              unsigned index, std::shared_ptr<log_loader> loader);
@@ -36,8 +36,8 @@ class group_loop final : public runtime::lean_actor, private shard_host {
   // --- within a work of the inbox ---
   shard_group& group(shard_id shard);
   void peer_down(cluster::node_id peer);
-  /// Stops all groups; `done` when the logs have answered.
-  void stop_all(std::function<void()> done);
+  /// Stops all groups; `then` is called when the logs have answered.
+  void stop_all(std::function<void()> then);
 
  protected:
   void receive(caf::mailbox_element& m) override;
@@ -53,7 +53,7 @@ class group_loop final : public runtime::lean_actor, private shard_host {
   // --- shard_host ---
   void send(cluster::node_id to, shard_id of, std::string_view message) override;
   void load(cluster::raft::group_no group,
-            std::function<void(storage::raft_log::loaded)> done) override;
+            std::function<void(storage::raft_log::loaded)> then) override;
   std::int64_t now() override;
 
   void look();

@@ -29,9 +29,19 @@ replicas::replicas(caf::actor_system& system, cluster::network& net, storage::ra
   }
 }
 
-/// The actors have ended with their system, or end here.
 replicas::~replicas() {
+  release_handles();
+}
+
+void replicas::release_handles() {
+  context_->closed = true;
   for (const auto& inbox : context_->inboxes) inbox->close();
+  loops_.clear();
+}
+
+void replicas::on_every_loop(const std::function<void(group_loop&)>& what) {
+  for (std::size_t i = 0; i < loops_.size(); ++i)
+    context_->inboxes[i]->run([on = loop(i), what] { what(*on); });
 }
 
 group_loop* replicas::loop(std::size_t index) const {
@@ -39,7 +49,7 @@ group_loop* replicas::loop(std::size_t index) const {
 }
 
 void replicas::on_loop(shard_id shard, std::function<void(shard_group&)> what) {
-  if (number(shard) >= context_->gates.size()) return;
+  if (number(shard) >= context_->gates.size() || loops_.empty()) return;
   const auto index = number(shard) % loops_.size();
   context_->inboxes[index]->run(
       [on = loop(index), shard, what = std::move(what)] { what(on->group(shard)); });
@@ -107,19 +117,17 @@ void replicas::stop(std::function<void()> done) {
   const auto one = [left, done = std::move(done)] {
     if (left->fetch_sub(1) == 1 && done) done();
   };
-  for (std::size_t i = 0; i < loops_.size(); ++i)
-    context_->inboxes[i]->run([on = loop(i), one] { on->stop_all(one); });
+  on_every_loop([one](group_loop& loop) { loop.stop_all(one); });
 }
 
 void replicas::peer_up(cluster::node_id, std::uint64_t) {}
 
 void replicas::peer_down(cluster::node_id peer, std::uint64_t) {
-  for (std::size_t i = 0; i < loops_.size(); ++i)
-    context_->inboxes[i]->run([on = loop(i), peer] { on->peer_down(peer); });
+  on_every_loop([peer](group_loop& loop) { loop.peer_down(peer); });
 }
 
 void replicas::received(cluster::node_id from, cluster::channel to, std::string_view bytes) {
-  if (to != cluster::channel::raft) return;
+  if (to != cluster::channel::raft || loops_.empty()) return;
   auto shared = std::make_shared<const std::string>(bytes);
   if (transfer_frame::is_one(bytes)) {
     const auto about = transfer_frame::decode(bytes);

@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 
 #include <cstdint>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,10 +23,11 @@ class group_loop;
 class log_loader;
 
 /// The replicas of a node: a group_loop on every run loop, and the way to them. Any thread, unless
-/// a function says otherwise. What is passed in outlives it, and outlives the actor
-/// system; so does the local store, whose last callbacks may come when this is gone.
+/// a function says otherwise. What is passed in outlives it but for the actor system, which
+/// calls release_handles() when its actors have ended (runtime_options::on_stopped).
 ///
-/// Order of a node's end: stop(), the actor system, this, the Raft log, the local store.
+/// Order of a node's end: stop(), the actor system, the Raft log and the local store (their last
+/// callbacks are taken), this.
 class replicas final : public cluster::network_events {
  public:
   /// `local` and `shards` are the same store, opened as replicated. `events` are told from
@@ -73,12 +75,16 @@ class replicas final : public cluster::network_events {
   /// loop. Leadership is to be handed over before, or the shards have no owner for a while.
   void stop(std::function<void()> done);
 
+  /// Lets go of the actors, which have ended. Commits are refused from now on.
+  void release_handles();
+
   // --- network_events: one thread at a time for each peer ---
   void peer_up(cluster::node_id peer, std::uint64_t pairing) override;
   void peer_down(cluster::node_id peer, std::uint64_t pairing) override;
   void received(cluster::node_id from, cluster::channel to, std::string_view bytes) override;
 
  private:
+  void on_every_loop(const std::function<void(group_loop&)>& what);
   void on_loop(shard_id shard, std::function<void(shard_group&)> what);
   group_loop* loop(std::size_t index) const;
 

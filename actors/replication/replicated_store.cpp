@@ -2,6 +2,7 @@
 
 #include "cluster/shard_hash.hpp"
 #include "protocol/topics/names.hpp"
+#include "storage/replication/transaction_codec.hpp"
 
 #include <atomic>
 #include <utility>

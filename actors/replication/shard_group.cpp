@@ -91,7 +91,8 @@ void shard_group::begin(storage::raft_log_content content) {
   settings.number = context_->group_of(shard_);
   settings.self = context_->settings.self;
   settings.seed = context_->settings.seed + 0x9E3779B97F4A7C15U * (settings.number + life_ * 65536);
-  group_ = std::make_unique<raft::group>(settings, *this);
+  raft::group_host& here = *this;
+  group_ = std::make_unique<raft::group>(settings, here);
   new_applying(applied);
   phase_ = phase::running;
   began_ = host_.now();

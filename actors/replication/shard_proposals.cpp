@@ -63,17 +63,17 @@ void shard_group::propose() {
 
 void shard_group::propose_one(entry_writer& from, std::vector<answer> answers) {
   const auto owed = from.owed();
-  auto entry = from.take(next_order_);
+  auto bytes = from.take(next_order_);
   proposal made;
   made.number = next_proposal_++;
-  made.bytes = entry.size() + entry_overhead;
+  made.bytes = bytes.size() + entry_overhead;
   made.first_order = owed > 0 ? next_order_ : 0;
   made.answers = std::move(answers);
   next_order_ += owed;
   proposed_bytes_ += made.bytes;
   const auto number = made.number;
   proposals_.push_back(std::move(made));
-  group_->propose(std::move(entry), [this, number](raft::outcome how, raft::log_index index) {
+  group_->propose(std::move(bytes), [this, number](raft::outcome how, raft::log_index index) {
     proposed(number, how, index);
   });
 }
