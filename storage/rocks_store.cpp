@@ -113,13 +113,13 @@ shard_marks rocks_store::marks(shard_id shard) const {
 
 void rocks_store::read_directory(shard_id shard, std::string cursor, std::uint32_t max_count,
                                  std::function<void(directory_page)> done) {
-  engine_->read([this, shard, cursor = std::move(cursor), max_count,
-                 done = std::move(done)](bool run) {
-    directory_page page;
-    page.failed = true;
-    if (run) page = engine_->reader().read_directory(shard, cursor, max_count);
-    done(std::move(page));
-  });
+  engine_->read(
+      [this, shard, cursor = std::move(cursor), max_count, done = std::move(done)](bool run) {
+        directory_page page;
+        page.failed = true;
+        if (run) page = engine_->reader().read_directory(shard, cursor, max_count);
+        done(std::move(page));
+      });
 }
 
 void rocks_store::export_shard(shard_id shard, exporting done) {

@@ -17,8 +17,9 @@
 namespace troupe::storage {
 
 /// Place in the one sequence of owed entries of a node, given by the writer in
-/// commit order: whoever has read the store up to n has seen every entry <= n. In a replicated store
-/// (store_options::replicated) each shard has a sequence of its own, the same on every replica.
+/// commit order: whoever has read the store up to n has seen every entry <= n. In a replicated
+/// store (store_options::replicated) each shard has a sequence of its own, the same on every
+/// replica.
 using order_no = std::uint64_t;
 
 /// A body in the log of a topic shard; in a replicated store in that of the session shard whose

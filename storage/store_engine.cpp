@@ -99,7 +99,8 @@ void rocks_store::engine::read(read_queue::job job) {
 void rocks_store::engine::expire(
     const std::vector<retained_answer::topic_of_shard>& topics, std::int64_t now_ms) {
   // Only tidying: when the writer is busy, a later read meets them again.
-  if (options_.replicated || topics.empty() || commits_.backlog() > options_.backlog_limit / 8) return;
+  if (options_.replicated || topics.empty() || commits_.backlog() > options_.backlog_limit / 8)
+    return;
   write_operations operations;
   for (const auto& [shard, topic] : topics) {
     auto& operation = operations.list.emplace_back();

@@ -76,9 +76,9 @@ struct entry_head {
   static constexpr std::uint32_t mixed = UINT32_MAX;
   std::uint32_t shard = mixed;
   shard_task task = shard_task::none;
-  std::uint64_t index = 0;         // 0: not from a log
+  std::uint64_t index = 0;  // 0: not from a log
   std::uint64_t term = 0;
-  std::uint64_t first_order = 0;   // 0: what is next in the shard
+  std::uint64_t first_order = 0;  // 0: what is next in the shard
 };
 
 /// What a transaction carries from a run loop to the writer. Records are

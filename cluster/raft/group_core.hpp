@@ -122,7 +122,7 @@ class group::core {
   void skip_known(wire::incoming& message);
   log_index hint(log_index index) const;
   bool admit_result(const wire::incoming& message);
-  void retry_at_once(node_id follower);
+  bool believe_refusal(node_id follower, log_index refused);
   void roll_back_configuration(const raft_append_entries& from);
   void sync_configuration();
   bool complete_appends(bool all);

@@ -84,7 +84,10 @@ bool group::core::admit_result(const wire::incoming& message) {
   if (leading_ == 0 || message.term() != leading_) return true;
   auto& stamp = stamps_[message.from()];
   stamp = std::max(stamp, message.stamp);
-  if (message.message.append_entries_result.rejected > 0) retry_at_once(message.from());
+  if (message.message.append_entries_result.rejected > 0 &&
+      !believe_refusal(message.from(), message.message.append_entries_result.rejected)) {
+    return false;
+  }
   // Entries of earlier terms must not be committed by counting (5.4.2 of the paper), as
   // libraft would: until the first entry of this term is written, results wait.
   if (raft_.last_stored >= barrier_) return true;
@@ -97,13 +100,17 @@ bool group::core::admit_result(const wire::incoming& message) {
   return false;
 }
 
-/// libraft sends a follower that has refused something no more before the next heartbeat.
-void group::core::retry_at_once(node_id follower) {
+/// A refusal of what the follower has confirmed meanwhile is an old one, after which libraft
+/// would look for a place that its own log no longer has. One that is new is answered at once:
+/// libraft would wait for the next heartbeat.
+bool group::core::believe_refusal(node_id follower, log_index refused) {
   for (unsigned i = 0; i < raft_.configuration.n; ++i) {
-    if (raft_.configuration.servers[i].id == number(follower)) {
-      raft_.leader_state.progress[i].last_send = 0;
-    }
+    if (raft_.configuration.servers[i].id != number(follower)) continue;
+    auto& progress = raft_.leader_state.progress[i];
+    if (refused <= progress.match_index) return false;
+    progress.last_send = 0;
   }
+  return true;
 }
 
 bool group::core::replay_results() {

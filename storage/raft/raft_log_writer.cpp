@@ -4,7 +4,6 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
 #include <limits>
@@ -54,8 +53,6 @@ rocksdb::Options make_options(const raft_log_options& from, rocksdb::Env& env) {
   options.level_compaction_dynamic_level_bytes = true;
   options.target_file_size_base = 16 * mebibyte;
   options.max_bytes_for_level_base = 64 * mebibyte;
-  // Within a group entries come in order: insert next to the last one.
-  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
   // Most of it is gone before it reaches a table.
   options.compression = rocksdb::kNoCompression;
   rocksdb::BlockBasedTableOptions table;

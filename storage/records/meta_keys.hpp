@@ -17,7 +17,8 @@ inline constexpr std::string_view probe = "probe";
 inline constexpr std::string_view offset_mark = "offset/";
 inline constexpr std::string_view session_mark = "session/";
 inline constexpr std::string_view erased_session = "erased/";
-/// In a replicated store. Prefixes: followed by a shard, and by a shard and a count of its erasures.
+/// In a replicated store. Prefixes: followed by a shard, and by a shard and a count of its
+/// erasures.
 inline constexpr std::string_view shard_state = "shard/";
 inline constexpr std::string_view gone_session = "gone/";
 

@@ -19,9 +19,9 @@ void rocks_store::engine::export_shard(shard_id shard, shard_replicas::exporting
     {
       const std::shared_lock gate(db_->gate());
       if (!db_->is_open()) return refuse("The store is closed.");
-      made = std::make_shared<shard_exporter>(
-          *db_, number(shard), std::move(place),
-          [this](read_queue::job job) { read(std::move(job)); });
+      made =
+          std::make_shared<shard_exporter>(*db_, number(shard), std::move(place),
+                                           [this](read_queue::job job) { read(std::move(job)); });
       error = made->begin();
     }
     if (!error.empty()) return refuse(std::move(error));

@@ -40,9 +40,9 @@ class gone_sessions {
       ring.list.push_back({ring.next - 1, session_id(*id), true});
       each(session_id(*id));
     }
-    return records.status().ok() ? std::string{}
-                                 : "The erased sessions cannot be read: " +
-                                       records.status().ToString() + ".";
+    return records.status().ok()
+               ? std::string{}
+               : "The erased sessions cannot be read: " + records.status().ToString() + ".";
   }
   /// Found by load(): its clean-up goes on.
   void unclean(session_id id) { mark(id, false); }

@@ -111,8 +111,8 @@ void shard_auditor::finish_run() {
     sum_.add_text(terms.share);
     if (inside) {
       sum_.add_text(item.body);
-    } else if (view_.get(family::log,
-                         keys::body(number(item.at.shard), item.at.offset).view(), body)
+    } else if (view_
+                   .get(family::log, keys::body(number(item.at.shard), item.at.offset).view(), body)
                    .ok()) {
       sum_.add_text(view(body));
     }

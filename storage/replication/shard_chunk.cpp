@@ -30,15 +30,24 @@ enum row_field : std::uint32_t { family_of = 1, key_of = 2, value_of = 3 };
 /// A name for a family that does not change; 0: none of a shard's.
 std::uint64_t family_number(family which) {
   switch (which) {
-    case family::meta: return 1;
-    case family::log: return 2;
-    case family::log_refs: return 3;
-    case family::queue: return 4;
-    case family::sessions: return 5;
-    case family::subscriptions: return 6;
-    case family::qos2: return 7;
-    case family::retained: return 8;
-    case family::retained_journal: break;
+    case family::meta:
+      return 1;
+    case family::log:
+      return 2;
+    case family::log_refs:
+      return 3;
+    case family::queue:
+      return 4;
+    case family::sessions:
+      return 5;
+    case family::subscriptions:
+      return 6;
+    case family::qos2:
+      return 7;
+    case family::retained:
+      return 8;
+    case family::retained_journal:
+      break;
   }
   return 0;
 }

@@ -50,8 +50,8 @@ struct parsed {
   bool last = false;
 };
 
-/// Nothing, and a sentence, if it is not the chunk that follows in the chain, or if a row is not one of
-/// the shard. `shard` is that of the header if it has one.
+/// Nothing, and a sentence, if it is not the chunk that follows in the chain, or if a row is not
+/// one of the shard. `shard` is that of the header if it has one.
 std::optional<parsed> parse(std::string_view bytes, std::uint16_t shard, chain& from,
                             std::string& error);
 /// The header of a first chunk.

@@ -5,8 +5,8 @@
 
 namespace troupe::storage {
 
-shard_exporter::shard_exporter(const database& db, std::uint16_t shard,
-                               std::shared_ptr<void> place, std::function<void(job)> read)
+shard_exporter::shard_exporter(const database& db, std::uint16_t shard, std::shared_ptr<void> place,
+                               std::function<void(job)> read)
     : db_(db), place_(std::move(place)), read_(std::move(read)), view_(db, shard) {}
 
 void shard_exporter::next(std::function<void(shard_chunk)> done) {

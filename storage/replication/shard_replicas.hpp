@@ -49,8 +49,9 @@ class shard_export {
 
 /// What a shard holds, the same on every replica that has applied the same entries.
 struct shard_checksum {
-  shard_marks marks;           // of the moment that it tells of
-  std::uint64_t content = 0;   // over sessions, subscriptions, QoS 2 states, what is owed, what is retained
+  shard_marks marks;  // of the moment that it tells of
+  std::uint64_t content =
+      0;  // over sessions, subscriptions, QoS 2 states, what is owed, what is retained
   std::uint64_t sessions = 0;  // how many it has
   std::uint64_t messages = 0;  // owed and not settled
   std::uint64_t retained = 0;
@@ -90,9 +91,9 @@ class shard_replicas {
   virtual void export_shard(shard_id shard, exporting done) = 0;
 
   /// The next chunk of an import, in the order of the export. The first one empties the shard and
-  /// makes it incomplete (shard_marks::incomplete), also if another import was under way; the last one
-  /// makes it what was exported. A chunk that does not follow is answered with an error and ends
-  /// the import. After a crash in between the shard is empty and still incomplete.
+  /// makes it incomplete (shard_marks::incomplete), also if another import was under way; the last
+  /// one makes it what was exported. A chunk that does not follow is answered with an error and
+  /// ends the import. After a crash in between the shard is empty and still incomplete.
   virtual void import_chunk(shard_id shard, std::string bytes, store::committed done) = 0;
 
   /// Forgets all of the shard: it is empty, no entry is applied, and numbers begin at 1.

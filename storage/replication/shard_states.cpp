@@ -26,8 +26,9 @@ enum field : std::uint32_t {
 
 void shard_states::encode(const state& from, std::string& out) {
   const auto& m = from.marks;
-  const std::uint64_t values[] = {state_version, m.index,  m.term,
-                                  m.next_order,  m.next_offset, m.next_session_count,
+  const std::uint64_t values[] = {state_version, m.index,
+                                  m.term,        m.next_order,
+                                  m.next_offset, m.next_session_count,
                                   from.retained, m.incomplete ? 1U : 0U};
   char bytes[8 * 11];
   char* at = bytes;
@@ -45,15 +46,32 @@ std::optional<shard_states::state> shard_states::decode(std::string_view bytes) 
     if (fields.kind() != wire::type::varint) continue;
     const auto value = fields.value();
     switch (fields.number()) {
-      case version: found = value; break;
-      case index_of: m.index = value; break;
-      case term_of: m.term = value; break;
-      case next_order: m.next_order = value; break;
-      case next_offset: m.next_offset = value; break;
-      case next_session_count: m.next_session_count = value; break;
-      case retained: out.retained = value; break;
-      case incomplete: m.incomplete = value != 0; break;
-      default: break;
+      case version:
+        found = value;
+        break;
+      case index_of:
+        m.index = value;
+        break;
+      case term_of:
+        m.term = value;
+        break;
+      case next_order:
+        m.next_order = value;
+        break;
+      case next_offset:
+        m.next_offset = value;
+        break;
+      case next_session_count:
+        m.next_session_count = value;
+        break;
+      case retained:
+        out.retained = value;
+        break;
+      case incomplete:
+        m.incomplete = value != 0;
+        break;
+      default:
+        break;
     }
   }
   if (fields.damaged() || found == 0 || found > state_version) return std::nullopt;
@@ -80,15 +98,14 @@ std::string shard_states::load_one(const database& from, const high_water_marks&
   if (status.ok()) {
     const auto found = decode(view(value));
     if (!found) {
-      return "The state of shard " + std::to_string(shard) +
-             " is damaged or of a newer version.";
+      return "The state of shard " + std::to_string(shard) + " is damaged or of a newer version.";
     }
     now = *found;
     return {};
   }
   if (!status.IsNotFound()) {
-    return "The state of shard " + std::to_string(shard) + " cannot be read: " +
-           status.ToString() + ".";
+    return "The state of shard " + std::to_string(shard) + " cannot be read: " + status.ToString() +
+           ".";
   }
   now = {};
   now.marks.next_order = before.last_order() + 1;
@@ -121,8 +138,8 @@ bool shard_states::admits(const entry_head& head, std::string& refused) {
     one.refused_from = 0;
     return true;
   }
-  refused = "An entry before it in the log of shard " + std::to_string(head.shard) +
-            " was not written.";
+  refused =
+      "An entry before it in the log of shard " + std::to_string(head.shard) + " was not written.";
   return false;
 }
 

@@ -50,17 +50,18 @@ std::string shard_view::read_journal() {
       journal_.insert_or_assign(key.append(message.body->topic()), std::string(item->bytes));
     }
   }
-  return records.status().ok() ? std::string{}
-                               : "The changes of retained messages cannot be read: " +
-                                     records.status().ToString() + ".";
+  return records.status().ok()
+             ? std::string{}
+             : "The changes of retained messages cannot be read: " + records.status().ToString() +
+                   ".";
 }
 
 shard_view::progress shard_view::next(const std::function<bool(const row&)>& visit) {
   if (!at_.get()) return progress::failed;
   for (; part_ < shard_part::count; ++part_, from_.clear()) {
     const auto part = shard_part::at(part_, shard_);
-    const auto done = part.which == family::retained ? visit_retained(part, visit)
-                                                     : visit_part(part, visit);
+    const auto done =
+        part.which == family::retained ? visit_retained(part, visit) : visit_part(part, visit);
     if (done != progress::end) return done;
   }
   return progress::end;
@@ -84,13 +85,15 @@ shard_view::progress shard_view::visit_retained(const shard_part& part,
   database::range table(db_, part.which, begin, after_prefix(part.prefix), at_.get());
   auto change = journal_.lower_bound(begin);
   while (table.valid() || change != journal_.end()) {
-    const bool changed = change != journal_.end() && (!table.valid() || change->first <= table.key());
+    const bool changed =
+        change != journal_.end() && (!table.valid() || change->first <= table.key());
     const bool both = changed && table.valid() && change->first == table.key();
     bool enough = false;
     std::string key;
     if (!changed || change->second) {
       key = changed ? change->first : std::string(table.key());
-      enough = !visit({part.which, key, changed ? std::string_view(*change->second) : table.value()});
+      enough =
+          !visit({part.which, key, changed ? std::string_view(*change->second) : table.value()});
     }
     if (changed) ++change;
     if (!changed || both) table.next();

@@ -22,7 +22,8 @@ struct shard_part {
 };
 
 /// Everything of a shard at one moment, row by row. Retained messages that are only in the
-/// journal are rows of their table. Used by one thread at a time, who holds the gate of the database.
+/// journal are rows of their table. Used by one thread at a time, who holds the gate of the
+/// database.
 class shard_view {
  public:
   struct row {

@@ -59,7 +59,8 @@ class retained_writer {
   void counts_of_shards(std::vector<std::uint64_t> counts) { of_shard_ = std::move(counts); }
   /// With the batch that is being made.
   std::uint64_t count_of(std::uint16_t shard) const { return of_shard_[shard]; }
-  /// The batch replaces all of the shard in the table, after fold_all(); then come write and forget().
+  /// The batch replaces all of the shard in the table, after fold_all(); then come write and
+  /// forget().
   void replaced(std::uint16_t shard, std::uint64_t count);
   /// The table has changed behind memory's back: it is loaded anew.
   void forget() { set_state(state::loading); }

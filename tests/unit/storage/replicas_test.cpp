@@ -186,8 +186,9 @@ TEST_CASE("an export is of one moment", "[store][replicas]") {
   from.follow(log, 400);
   const auto before = from.checksum();
   std::shared_ptr<shard_export> source;
-  from.store().export_shard(
-      shard, [&](std::shared_ptr<shard_export> got, const std::string&) { source = std::move(got); });
+  from.store().export_shard(shard, [&](std::shared_ptr<shard_export> got, const std::string&) {
+    source = std::move(got);
+  });
   from.drain();
   REQUIRE(source);
   CHECK(source->marks().index == 400);

@@ -39,7 +39,9 @@ TEST_CASE("an entry is applied once", "[store][replication]") {
   expected.next_order = 3;
   CHECK(r.marks() == expected);  // small bodies take no place in the log
   SECTION("while running") {}
-  SECTION("after a restart") { r.reopen(); }
+  SECTION("after a restart") {
+    r.reopen();
+  }
   CHECK(r.apply(sole_message(who, {shard, 4}, "one"), 1).ok);
   CHECK(r.apply(sole_message(who, {shard, 5}, "two"), 2).ok);
   CHECK(r.marks() == expected);
@@ -148,7 +150,8 @@ TEST_CASE("what follows an entry that was not written is not written", "[store][
   const auto give = [&](std::uint64_t index, std::size_t size) {
     auto writes = sole_message(who, {shard, index}, std::to_string(index) + std::string(size, 'x'));
     writes.applied(shard, index, 1);
-    r.store->commit(std::move(writes), [&](const commit_result& result) { ok.push_back(result.ok); });
+    r.store->commit(std::move(writes),
+                    [&](const commit_result& result) { ok.push_back(result.ok); });
   };
   give(1, 10);
   give(2, 20'000);  // too much

@@ -3,8 +3,8 @@
 #include "storage/replication/transaction_codec.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <random>
 #include <string>
@@ -49,10 +49,14 @@ class shard_log {
 
   void add(transaction& w) {
     switch (random_() % 16) {
-      case 0: return create(w);
-      case 1: return subscribe(w);
-      case 2: return retain(w);
-      case 3: return exchange(w);
+      case 0:
+        return create(w);
+      case 1:
+        return subscribe(w);
+      case 2:
+        return retain(w);
+      case 3:
+        return exchange(w);
       case 4:
         if (random_() % 4 == 0) w.erase_session(some_session(), "c");
         return;
@@ -60,14 +64,17 @@ class shard_log {
       case 6:
       case 7:
       case 8:
-      case 9: return settle(w);
-      default: return owe(w);
+      case 9:
+        return settle(w);
+      default:
+        return owe(w);
     }
   }
 
   void create(transaction& w) {
     session_record record;
-    record.id = session(1, random_() % 3 == 0 ? 1 + random_() % (next_session_ + 1) : ++next_session_);
+    record.id =
+        session(1, random_() % 3 == 0 ? 1 + random_() % (next_session_ + 1) : ++next_session_);
     record.client_id = "client " + std::to_string(record.id.count());
     record.disconnected_at = static_cast<std::int64_t>(random_() % 100);
     w.put_session(record);
@@ -99,18 +106,22 @@ class shard_log {
   void exchange(transaction& w) {
     const auto packet = static_cast<mqtt::packet_id>(1 + random_() % 20);
     switch (random_() % 4) {
-      case 0: return w.put_received(some_session(), packet);
-      case 1: return w.erase_received(some_session(), packet);
-      case 2: return w.put_outgoing(some_session(), {packet, random_() % 100, random_() % 2 == 0});
-      default: return w.erase_outgoing(some_session(), packet);
+      case 0:
+        return w.put_received(some_session(), packet);
+      case 1:
+        return w.erase_received(some_session(), packet);
+      case 2:
+        return w.put_outgoing(some_session(), {packet, random_() % 100, random_() % 2 == 0});
+      default:
+        return w.erase_outgoing(some_session(), packet);
     }
   }
 
   void owe(transaction& w) {
     for (auto count = 1 + random_() % 3; count > 0; --count) {
       const bool large = random_() % 8 == 0;
-      const auto body =
-          text(topic(), std::to_string(random_()) + std::string(large ? 9000 : random_() % 50, 'x'));
+      const auto body = text(
+          topic(), std::to_string(random_()) + std::string(large ? 9000 : random_() % 50, 'x'));
       const log_position at{shard, next_offset_++};
       auto receivers = 1 + random_() % 3;
       auto terms = terms_of(static_cast<std::uint32_t>(body->footprint()));

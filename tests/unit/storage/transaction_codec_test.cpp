@@ -1,5 +1,6 @@
-#include "protocol/schema/stored.pb.h"
 #include "storage/replication/transaction_codec.hpp"
+
+#include "protocol/schema/stored.pb.h"
 #include "tests/unit/storage/store_fixture.hpp"
 
 #include <random>
