@@ -10,6 +10,30 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return value ? std::strtoull(value, nullptr, 10) : otherwise;
 }
 
+/// Has the owner of every shard change the membership, again while it is busy or lost its office.
+template <class Change>
+void change_all(replica_rig& rig, Change change) {
+  using cluster::raft::outcome;
+  for (std::uint16_t s = 0; s < rig.shards && !rig.failed(); ++s) {
+    bool changed = false;
+    bool asking = false;
+    outcome last{};
+    const bool ended = rig.run_until([&] {
+      if (changed || asking) return changed;
+      const auto owner = rig.owner(s);
+      if (!owner) return false;
+      asking = true;
+      change(*rig.at(*owner).parts, static_cast<shard_id>(s), [&](outcome how) {
+        asking = false;
+        last = how;
+        changed = how == outcome::done || how == outcome::invalid;  // an earlier one did it
+      });
+      return false;
+    });
+    if (!ended) rig.violate("a change of the members does not end: " + std::string(describe(last)));
+  }
+}
+
 /// What has gone wrong, or nothing.
 std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& taken_over) {
   replica_rig rig(seed);
@@ -85,10 +109,23 @@ std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& 
     // Everybody has everything: one may lose it all.
     const auto i = random() % rig.nodes();
     rig.wipe(i);
+    // With its log its promises are gone: it is a new member.
+    using cluster::raft::member_role;
+    change_all(rig, [&](replicas& owner, shard_id shard, replicas::changed done) {
+      owner.remove_member(shard, rig.id_of(i), done);
+    });
     rig.start(i, {});
+    change_all(rig, [&](replicas& owner, shard_id shard, replicas::changed done) {
+      owner.add_member(shard, rig.id_of(i), done);
+    });
     for (unsigned n = 0; n < 100 && !rig.failed(); ++n) {
       past.act();
       rig.step();
+    }
+    for (const auto role : {member_role::standby, member_role::voter}) {
+      change_all(rig, [&](replicas& owner, shard_id shard, replicas::changed done) {
+        owner.assign_member(shard, rig.id_of(i), role, done);
+      });
     }
     settle();
     if (!rig.failed()) compare();
@@ -99,7 +136,7 @@ std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& 
     if (!rig.up(i)) continue;
     for (const auto& row : rig.at(i).parts->rows()) taken_over += row.transfers;
   }
-  return rig.violation;
+  return rig.failed() ? rig.violation + "\n" + rig.describe() : std::string{};
 }
 
 }  // namespace

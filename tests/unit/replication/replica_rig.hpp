@@ -244,6 +244,29 @@ class replica_rig {
   void violate(std::string what) {
     if (violation.empty()) violation = std::move(what);
   }
+  /// Where the nodes stand, for people.
+  std::string describe() {
+    std::string out;
+    for (std::size_t i = 0; i < nodes(); ++i) {
+      out += "node " + std::to_string(i + 1) + (up(i) ? "" : " down") + "\n";
+      if (!up(i)) continue;
+      for (const auto& row : at(i).parts->rows()) {
+        const auto marks = at(i).store->marks(row.shard);
+        out += "  shard " + std::to_string(number(row.shard)) + " role " +
+               std::to_string(static_cast<int>(row.group.role)) + " term " +
+               std::to_string(row.group.term) + " owned " + std::to_string(at(i).epochs[number(row.shard)]) +
+               " log " + std::to_string(row.group.first) + "-" + std::to_string(row.group.last) +
+               " committed " + std::to_string(row.group.committed) + " group applied " +
+               std::to_string(row.group.applied) + " store " + std::to_string(marks.index) +
+               (marks.incomplete ? " incomplete" : "") + (row.fetching ? " fetching" : "") +
+               (row.running ? "" : " not running") + " snapshot " + std::to_string(row.group.snapshot) +
+               " " + row.trouble + "\n";
+      }
+    }
+    for (std::size_t i = reports.size() - std::min<std::size_t>(reports.size(), 5); i < reports.size(); ++i)
+      out += reports[i] + "\n";
+    return out;
+  }
   bool failed() const { return !violation.empty(); }
 
   std::mt19937_64 random;
