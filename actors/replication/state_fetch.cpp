@@ -90,18 +90,18 @@ void state_fetch::import_next(std::int64_t now) {
   if (busy_) return;
   const auto found = early_.find(next_);
   if (found == early_.end()) return;
-  auto chunk = std::move(found->second);
+  auto next = std::move(found->second);
   early_.erase(found);
   if (next_ == 0) {
-    const auto marks = storage::exported_marks(chunk.bytes);
+    const auto marks = storage::exported_marks(next.bytes);
     if (!marks || marks->index < wanted_) return again(now);
     if (!begun_) told_.begins();
     begun_ = true;
   }
   busy_ = true;
-  last_ = chunk.last;
+  last_ = next.last;
   context_->shards_of_store.import_chunk(
-      shard_, std::move(chunk.bytes),
+      shard_, std::move(next.bytes),
       [this, transfer = transfer_, number = next_, inbox = inbox_,
        life = std::weak_ptr(life_)](const storage::commit_result& result) {
         inbox->run([this, transfer, number, result, life] {
@@ -110,9 +110,9 @@ void state_fetch::import_next(std::int64_t now) {
       });
 }
 
-void state_fetch::imported(std::uint64_t transfer, std::uint64_t chunk,
+void state_fetch::imported(std::uint64_t transfer, std::uint64_t which,
                            const storage::commit_result& result) {
-  if (!active_ || transfer != transfer_ || chunk != next_ || !busy_) return;
+  if (!active_ || transfer != transfer_ || which != next_ || !busy_) return;
   busy_ = false;
   if (!result.ok) {
     context_->report("The state of shard " + std::to_string(number(shard_)) +

@@ -53,7 +53,7 @@ class state_fetch {
   void again(std::int64_t now);
   void ask(std::int64_t now);
   void import_next(std::int64_t now);
-  void imported(std::uint64_t transfer, std::uint64_t chunk, const storage::commit_result& result);
+  void imported(std::uint64_t transfer, std::uint64_t which, const storage::commit_result& result);
 
   struct chunk {
     bool last;

@@ -145,12 +145,14 @@ void measure(bench_cluster& cluster, std::size_t window, std::size_t batch, std:
         writes_of.owe(to, storage::test::terms_of(), *body, {to.shard(), 0});
       const auto orders = std::make_shared<storage::owed_orders>(writes_of.orders());
       owner->parts->store().commit(std::move(writes_of), [&](const storage::commit_result& r) {
-        if (!r.ok) ++failed;
+        if (!r.ok && failed++ == 0) std::printf("  first failure: %s\n", r.error.c_str());
         ++answered;
+        answered.notify_one();
       });
       ++given;
     }
-    std::this_thread::yield();
+    const auto seen = answered.load();
+    if (given < total && given - seen >= window) answered.wait(seen);
   }
   REQUIRE(runtime::test::eventually([&] { return answered == given; }));
   const auto seconds = std::chrono::duration<double>(steady::now() - began).count();

@@ -33,6 +33,8 @@ class history {
     put_session(at, shard);
   }
 
+  bool refused_since_settled = false;
+
   std::uint64_t acknowledged() const { return acknowledged_; }
 
   /// The rig is settled.
@@ -100,6 +102,7 @@ class history {
         std::move(writes), [this, made, orders, answered, alive](const storage::commit_result& result) {
           --waiting_;
           *answered = true;
+          if (!result.ok) refused_since_settled = true;
           for (const auto& one : *made) {
             one->owed = result.ok && !alive->dead ? state::acknowledged : state::unknown;
             if (result.ok) orders->resolve(one->place, result.first_order);

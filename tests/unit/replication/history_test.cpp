@@ -98,12 +98,23 @@ std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& 
     rig.run(200);
     if (!rig.run_until([&] { return rig.settled(); })) rig.violate("the nodes do not stay settled");
   };
+  const auto serve = [&] {
+    // Whoever owns a shard serves it.
+    const auto before = past.acknowledged();
+    for (unsigned n = 0; n < 30; ++n) past.act();
+    if (!rig.run_until([&] { return past.acknowledged() > before + 10; }, 2000))
+      rig.violate("owners do not serve");
+    if (past.refused_since_settled) rig.violate("an owner refuses");
+    if (!rig.run_until([&] { return rig.settled(); })) rig.violate("the nodes do not settle again");
+  };
   const auto compare = [&] {
     for (std::uint16_t s = 0; s < rig.shards; ++s)
       for (std::size_t i = 0; i < rig.nodes(); ++i) look(i, s);
     if (!rig.failed()) past.check();
   };
   settle();
+  past.refused_since_settled = false;
+  if (!rig.failed()) serve();
   if (!rig.failed()) compare();
   if (!rig.failed() && random() % 3 == 0) {
     // Everybody has everything: one may lose it all.
