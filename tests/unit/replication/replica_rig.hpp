@@ -59,6 +59,12 @@ class replica_rig {
     if (!place.running) return;
     place.running->dead = true;
     place.running->disk.kill();
+    // It learns now that it cannot write, lest RocksDB tries again and again to flush when it is closed.
+    storage::transaction late;
+    late.applied(static_cast<shard_id>(0), ~std::uint64_t{0} >> 1, 1);
+    place.running->store->commit(std::move(late), nullptr);
+    while (place.running->store->current().writable && place.running->store->pump() > 0) {
+    }
     net.leave(id_of(i));
     for (std::uint16_t s = 0; s < shards; ++s) place.running->epochs[s] = 0;
     place.running.reset();
