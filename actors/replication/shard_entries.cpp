@@ -26,6 +26,8 @@ void shard_group::apply(raft::log_index index, raft::term_no term, std::string_v
     failure_ = read.error;
     return;
   }
+  last_entry_ = index;
+  last_term_ = term;
   entries_.push_back({index, term, std::move(read.value), bytes.size(), std::nullopt});
 }
 
@@ -122,6 +124,7 @@ void shard_group::state_ended() {
     entries_.pop_front();
   }
   state_whole_ = true;
+  last_entry_ = std::max(last_entry_, marks.index);
   new_applying(marks.index);
   group_->installed(static_cast<raft::time_ms>(host_.now()), marks.index);
   settle();

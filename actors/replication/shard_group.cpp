@@ -94,6 +94,8 @@ void shard_group::begin(storage::raft_log_content content) {
   raft::group_host& here = *this;
   group_ = std::make_unique<raft::group>(settings, here);
   new_applying(applied);
+  last_entry_ = applied;
+  last_term_ = std::max<raft::term_no>(marks.term, 1);
   phase_ = phase::running;
   began_ = host_.now();
   const auto error =
@@ -296,7 +298,15 @@ void shard_group::members_changed(const raft::membership& members) {
   context_->events.members_known(shard_, members);
 }
 
-std::string shard_group::snapshot_reference(raft::log_index) { return {}; }
+/// The log ends its past at this index. If that is no command, the store is told of it by an
+/// empty one: it must not seem to lack what the log does not have.
+std::string shard_group::snapshot_reference(raft::log_index index) {
+  if (index > last_entry_) {
+    last_entry_ = index;
+    entries_.push_back({index, last_term_, {}, 0, std::nullopt});
+  }
+  return {};
+}
 
 /// It asks for it by itself.
 void shard_group::snapshot_wanted(node_id, raft::log_index, raft::term_no, std::string_view) {}
@@ -316,6 +326,7 @@ shard_row shard_group::row() const {
   out.fetching = fetch_.active();
   if (group_) out.group = group_->figures();
   out.applied = applying_ ? applying_->index.load() : 0;
+  out.entries = entries_.size() + (applying_ && applying_->bytes > 0 ? 1 : 0);
   out.waiting = queue_.size() + proposals_.size();
   out.transfers = taken_over_;
   out.restarts = restarts_;

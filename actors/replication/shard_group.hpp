@@ -25,6 +25,7 @@ struct shard_row {
   bool fetching = false;  // it gets its state from another node
   cluster::raft::group_figures group;
   std::uint64_t applied = 0;   // index, by the store
+  std::uint64_t entries = 0;   // committed, and not yet applied
   std::uint64_t waiting = 0;   // commits that are not answered
   std::uint64_t transfers = 0;  // states that were taken over
   std::uint64_t restarts = 0;   // of the group, after failures
@@ -192,6 +193,8 @@ class shard_group final : private cluster::raft::group_host {
   // Entries.
   std::deque<entry> entries_;
   std::shared_ptr<applying> applying_;
+  cluster::raft::log_index last_entry_ = 0;  // that the group has handed over
+  cluster::raft::term_no last_term_ = 0;
   std::uint64_t given_ = 0;         // index, to the store
   std::uint64_t told_applied_ = 0;  // index, to the group
   bool state_whole_ = false;        // the store has a state of this shard that entries continue

@@ -85,8 +85,10 @@ void shard_group::proposed(std::uint64_t number, raft::outcome how, raft::log_in
     auto one = std::move(*at);
     proposals_.erase(at);
     proposed_bytes_ -= one.bytes;
-    if (how == raft::outcome::done && !entries_.empty() && entries_.back().index == index) {
-      entries_.back().of = std::move(one);
+    auto entry_of = entries_.rbegin();
+    while (entry_of != entries_.rend() && entry_of->index > index) ++entry_of;
+    if (how == raft::outcome::done && entry_of != entries_.rend() && entry_of->index == index) {
+      entry_of->of = std::move(one);
     } else {
       refuse(one, describe(how == raft::outcome::done ? raft::outcome::lost : how));
     }

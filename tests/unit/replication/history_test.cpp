@@ -95,7 +95,7 @@ std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& 
     for (std::size_t i = 0; i < rig.nodes(); ++i)
       if (!rig.up(i)) rig.start(i, rig.all());
     if (!rig.run_until([&] { return rig.settled(); })) rig.violate("the nodes do not settle");
-    rig.run(200);
+    rig.run(1200);
     if (!rig.run_until([&] { return rig.settled(); })) rig.violate("the nodes do not stay settled");
   };
   const auto serve = [&] {
@@ -105,6 +105,7 @@ std::string run(std::uint64_t seed, std::uint64_t& acknowledged, std::uint64_t& 
     if (!rig.run_until([&] { return past.acknowledged() > before + 10; }, 2000))
       rig.violate("owners do not serve");
     if (past.refused_since_settled) rig.violate("an owner refuses");
+    rig.run(1200);
     if (!rig.run_until([&] { return rig.settled(); })) rig.violate("the nodes do not settle again");
   };
   const auto compare = [&] {

@@ -198,16 +198,23 @@ class replica_rig {
     }
     return done();
   }
-  /// All alive, all owned, all applied the same.
+  /// All alive, all owned, all applied the same, as they said within the last second.
   bool settled() {
+    std::vector<std::vector<shard_row>> rows;
+    for (std::size_t i = 0; i < nodes(); ++i) {
+      if (!up(i)) return false;
+      rows.push_back(at(i).parts->rows());
+      if (rows.back().size() != shards) return false;
+    }
     for (std::uint16_t s = 0; s < shards; ++s) {
       if (!owner(s)) return false;
-      std::optional<storage::shard_marks> first;
-      for (std::size_t i = 0; i < nodes(); ++i) {
-        if (!up(i)) return false;
-        const auto marks = at(i).store->marks(static_cast<shard_id>(s));
-        if (!first) first = marks;
-        if (marks.incomplete || marks.index != first->index) return false;
+      const auto& first = rows[0][s].group;
+      for (const auto& all_of : rows) {
+        const auto& row = all_of[s];
+        if (!row.running || row.fetching || row.entries > 0 || row.group.committed != first.committed ||
+            row.group.last != first.committed) {
+          return false;
+        }
       }
     }
     return true;
@@ -250,6 +257,14 @@ class replica_rig {
   void violate(std::string what) {
     if (violation.empty()) violation = std::move(what);
   }
+  static std::string followers_of(const shard_row& row) {
+    std::string out;
+    for (const auto& one : row.group.followers)
+      out += " [" + std::to_string(number(one.node)) + " role " +
+             std::to_string(static_cast<int>(one.role)) + " match " + std::to_string(one.match) +
+             (one.snapshot ? " snapshot]" : "]");
+    return out + " members " + std::to_string(row.group.followers.size());
+  }
   /// Where the nodes stand, for people.
   std::string describe() {
     std::string out;
@@ -265,7 +280,7 @@ class replica_rig {
                " committed " + std::to_string(row.group.committed) + " group applied " +
                std::to_string(row.group.applied) + " store " + std::to_string(marks.index) +
                (marks.incomplete ? " incomplete" : "") + (row.fetching ? " fetching" : "") +
-               (row.running ? "" : " not running") + " snapshot " + std::to_string(row.group.snapshot) +
+               (row.running ? "" : " not running") + followers_of(row) + " snapshot " + std::to_string(row.group.snapshot) +
                " " + row.trouble + "\n";
       }
     }
