@@ -2,7 +2,7 @@
 
 #include "actors/replication/replication_context.hpp"
 #include "actors/replication/shard_group.hpp"
-#include "actors/replication/state_source.hpp"
+#include "actors/replication/transfer/state_source.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
 #include "cluster/raft/envelope.hpp"

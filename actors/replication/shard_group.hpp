@@ -2,8 +2,8 @@
 
 #include "actors/replication/log_entry.hpp"
 #include "actors/replication/replication_context.hpp"
-#include "actors/replication/state_fetch.hpp"
-#include "actors/replication/transfer_frame.hpp"
+#include "actors/replication/transfer/state_fetch.hpp"
+#include "actors/replication/transfer/transfer_frame.hpp"
 #include "cluster/raft/group.hpp"
 
 #include <atomic>

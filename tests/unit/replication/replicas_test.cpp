@@ -1,5 +1,5 @@
 #include "actors/replication/shard_gate.hpp"
-#include "actors/replication/transfer_frame.hpp"
+#include "actors/replication/transfer/transfer_frame.hpp"
 #include "tests/unit/replication/replica_rig.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
 

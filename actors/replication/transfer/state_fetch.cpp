@@ -1,4 +1,4 @@
-#include "actors/replication/state_fetch.hpp"
+#include "actors/replication/transfer/state_fetch.hpp"
 
 #include <algorithm>
 #include <utility>

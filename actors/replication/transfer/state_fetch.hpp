@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/replication/replication_context.hpp"
-#include "actors/replication/transfer_frame.hpp"
+#include "actors/replication/transfer/transfer_frame.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "actors/replication/state_source.hpp"
+#include "actors/replication/transfer/state_source.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "actors/replication/transfer_frame.hpp"
+#include "actors/replication/transfer/transfer_frame.hpp"
 
 #include "cluster/raft/bytes.hpp"
 
