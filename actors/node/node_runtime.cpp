@@ -1,12 +1,15 @@
-#include "actors/node/node_runtime.hpp"
+#include "actors/node/node_runtime_parts.hpp"
 
+#include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <future>
 #include <map>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -18,6 +21,7 @@
 #include "actors/broker/wildcard_index.hpp"
 #include "actors/device/connection.hpp"
 #include "actors/device/listener.hpp"
+#include "actors/node/cluster_parts.hpp"
 #include "actors/node/node.hpp"
 #include "actors/observe/http/admin_routes.hpp"
 #include "actors/observe/http/cluster_routes.hpp"
@@ -36,9 +40,9 @@ using observe::log_module;
 
 namespace {
 
-// A start that restores longer than this is stuck.
-constexpr auto restore_timeout = std::chrono::minutes(10);
 constexpr auto loop_timeout = std::chrono::seconds(30);
+// Of an orderly stop, for others to take over.
+constexpr auto give_away_limit = std::chrono::seconds(3);
 
 /// Runs `work` on a run loop and waits for it. Main thread only. False: the loop did not get to it.
 template <class Work>
@@ -66,11 +70,6 @@ net::endpoint endpoint_of(const config::listener_configuration& from) {
   return to;
 }
 
-std::uint64_t new_run_id() {
-  std::random_device source;
-  return (std::uint64_t{source()} << 32 | source()) | 1;
-}
-
 /// Descriptors that connections may use; some are left for the store and HTTP.
 std::uint64_t connection_limit(const config::configuration& from) {
   rlimit files{};
@@ -88,31 +87,6 @@ std::uint64_t connection_limit(const config::configuration& from) {
 
 }  // namespace
 
-// Members are destroyed from the last to the first: nothing may outlive what it uses.
-struct node_runtime::parts {
-  std::shared_ptr<const config::configuration> configuration;
-  std::unique_ptr<storage::rocks_store> store;
-  std::shared_ptr<auth::password_workers> workers;
-  runtime::runtime_config system_configuration;
-  std::unique_ptr<observe::counter_set> counters;
-  device::connection_counts counts;
-  std::unique_ptr<broker::broker_context> context;
-  std::unique_ptr<caf::actor_system> system;
-  std::vector<std::unique_ptr<device::device_loop>> device_loops;
-  std::unique_ptr<observe::http_endpoint> http;
-  device::node_actor node;
-  std::vector<open_listener> listeners;
-  std::uint16_t http_port = 0;
-  bool started = false;
-
-  std::string open_store();
-  void make_actors();
-  std::string restore();
-  std::string listen(const access& rights);
-  std::string serve_http();
-  void start_node();
-};
-
 node_runtime::node_runtime(std::shared_ptr<const config::configuration> from)
     : parts_(std::make_unique<parts>()) {
   parts_->configuration = std::move(from);
@@ -122,115 +96,44 @@ node_runtime::~node_runtime() { stop(); }
 
 std::string node_runtime::start() {
   auto& p = *parts_;
-  if (p.configuration->cluster.enabled())
-    return "cluster.listen is set, but this version cannot run as a node of a cluster yet";
+  if (p.configuration->cluster.enabled()) {
+    p.cluster = std::make_unique<cluster_parts>(
+        p.configuration, [&p](std::string why) { p.must_end(std::move(why)); });
+    if (auto error = p.cluster->prepare(p.system_configuration); !error.empty()) return error;
+  }
   p.counts.limit = connection_limit(*p.configuration);
   p.workers = std::make_shared<auth::password_workers>(
       std::max(1U, std::thread::hardware_concurrency() / 2), 4096);
   auto rights = load_access(*p.configuration, p.workers);
   if (!rights.errors.empty()) return rights.errors.front();
   if (auto error = p.open_store(); !error.empty()) return error;
+  if (p.cluster) {
+    if (auto error = p.cluster->open(p.store->shards()); !error.empty()) return error;
+  }
   p.make_actors();
   p.context->authorizer.set(rights.value.authorizer);
   if (auto error = p.restore(); !error.empty()) return error;
+  if (p.cluster) {
+    if (auto error = p.cluster->start(); !error.empty()) return error;
+  }
   if (auto error = p.listen(rights.value); !error.empty()) return error;
   p.start_node();
   p.started = true;
   return p.serve_http();
 }
 
-std::string node_runtime::parts::open_store() {
-  std::error_code error;
-  std::filesystem::create_directories(configuration->node.data_dir, error);
-  if (error)
-    return "Cannot make the data directory " + configuration->node.data_dir + ": " +
-           error.message();
-  storage::store_options options;
-  options.directory = configuration->node.data_dir;
-  options.shards = static_cast<std::uint16_t>(configuration->node.shards);
-  options.durability = configuration->durability.mode == config::durability_mode::fsync
-                           ? storage::durability::fsync
-                           : storage::durability::process;
-  options.cache_bytes = configuration->durability.cache_size;
-  options.retained_memory = configuration->durability.retained_memory;
-  const auto shards = options.shards;
-  options.shard_of = [shards](std::string_view topic) { return cluster::shard_of(topic, shards); };
-  options.report = [](std::string_view sentence) {
-    log_event(log_module::storage, log_level::warning, sentence);
-  };
-  auto opened = storage::open_store(std::move(options));
-  store = std::move(opened.store);
-  return store ? std::string{} : opened.error;
+/// Main waits for signals.
+void node_runtime::parts::must_end(std::string why) {
+  {
+    const std::lock_guard lock(end_mutex);
+    if (end_reason.empty()) end_reason = std::move(why);
+  }
+  ::kill(::getpid(), SIGTERM);
 }
 
-void node_runtime::parts::make_actors() {
-  auto& options = system_configuration.runtime;
-  options.loops = configuration->node.run_loops;
-  options.on_failure = [](const runtime::failure& f) {
-    log_event(log_module::runtime, log_level::error, "An actor failed",
-              {{"where", f.where}, {"actor", f.actor_id}, {"why", f.sentence}});
-  };
-  options.on_stopped = [this] {
-    node = nullptr;
-    listeners.clear();
-    if (!context) return;
-    context->client_event = nullptr;
-    context->release_handles();
-  };
-  system = std::make_unique<caf::actor_system>(system_configuration);
-  auto& loops = runtime::loop_coordinator::of(*system);
-  counters = std::make_unique<observe::counter_set>(loops.loops());
-  context = std::make_unique<broker::broker_context>(*system, loops, *store, *counters);
-  context->limits.set(limits_of(*configuration));
-  context->run_id = new_run_id();
-  auto& c = *context;
-  c.wildcard_index = caf::actor_cast<broker::wildcard_index_actor>(
-      runtime::spawn_lean<broker::wildcard_index>(*system, &loops.loop(0), c));
-  for (std::uint16_t i = 0; i < store->shards(); ++i) {
-    const auto shard = static_cast<shard_id>(i);
-    c.topic_shards.push_back(
-        caf::actor_cast<broker::topic_shard_actor>(runtime::spawn_lean<broker::topic_shard>(
-            *system, nullptr, c, shard, store->next_offset(shard))));
-  }
-  for (unsigned i = 0; i < loops.loops(); ++i)
-    device_loops.push_back(std::make_unique<device::device_loop>(c, loops.loop(i), counts));
-}
-
-std::string node_runtime::parts::restore() {
-  auto& c = *context;
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
-  try {
-    for (std::uint16_t i = 0; i < store->shards(); ++i) {
-      const auto shard = static_cast<shard_id>(i);
-      auto handle = runtime::spawn_lean<broker::session_shard>(
-          *system, &c.loops.loop(i % c.loops.loops()), c, shard, store->next_session_count(shard));
-      auto& actor = *static_cast<broker::session_shard*>(
-          caf::actor_cast<caf::abstract_actor*>(handle));
-      c.session_shards.push_back(caf::actor_cast<broker::session_shard_actor>(handle));
-      std::map<session_id, std::vector<storage::subscription_record>> subscriptions;
-      store->each_subscription(shard, [&](session_id id, storage::subscription_record s) {
-        subscriptions[id].push_back(std::move(s));
-      });
-      store->each_session(shard, [&](storage::session_record r) {
-        auto found = subscriptions.extract(r.id);
-        actor.restore(std::move(r), found.empty() ? std::vector<storage::subscription_record>{}
-                                                  : std::move(found.mapped()),
-                      now);
-      });
-    }
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  // Devices come in only when every restored filter is in force.
-  auto all_in = std::make_shared<std::promise<void>>();
-  auto done = all_in->get_future();
-  tell(c.wildcard_index, broker::deferred{[all_in] { all_in->set_value(); }});
-  if (done.wait_for(restore_timeout) != std::future_status::ready)
-    return "Restoring the subscriptions took too long";
-  for (const auto& shard : c.session_shards) tell(shard, broker::wake_session{});
-  return {};
+std::string node_runtime::end_reason() const {
+  const std::lock_guard lock(parts_->end_mutex);
+  return parts_->end_reason;
 }
 
 std::string node_runtime::parts::listen(const access& rights) {
@@ -291,7 +194,13 @@ std::string node_runtime::parts::serve_http() {
   auto& loop = context->loops.loop(0);
   observe::admin_sources sources;
   sources.take = [this](std::function<void(observe::snapshot)> answer) {
-    tell(node, device::node_look{std::move(answer)});
+    if (!cluster) return tell(node, device::node_look{std::move(answer)});
+    cluster->look([this, answer = std::move(answer)](observe::cluster_figures seen) {
+      tell(node, device::node_look{[seen = std::move(seen), answer](observe::snapshot now) {
+             now.cluster = seen;
+             answer(std::move(now));
+           }});
+    });
   };
   sources.counters = [this] { return counters->totals(); };
   sources.ready = [this] {
@@ -300,6 +209,9 @@ std::string node_runtime::parts::serve_http() {
     if (context->stopping.load()) r.reasons.push_back("The node is stopping");
     if (context->draining.load()) r.reasons.push_back("The node is draining");
     if (!store->current().writable) r.reasons.push_back("The store cannot be written");
+    if (cluster) {
+      for (auto& each : cluster->reasons()) r.reasons.push_back(std::move(each));
+    }
     r.ready = r.reasons.empty();
     return r;
   };
@@ -317,7 +229,7 @@ std::string node_runtime::parts::serve_http() {
   on_loop(loop, [&] {
     observe::http_router routes;
     observe::add_admin_routes(routes, std::move(sources));
-    observe::add_cluster_routes(routes, nullptr);
+    observe::add_cluster_routes(routes, cluster ? cluster->source() : nullptr);
     http = std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings),
                                                     std::move(routes));
     error = http->start();
@@ -335,6 +247,9 @@ std::vector<node_runtime::listening> node_runtime::listeners() const {
   }
   if (parts_->http)
     all.push_back({"http", "http", parts_->configuration->http.bind.host, parts_->http_port});
+  if (parts_->cluster)
+    all.push_back({"cluster", "cluster", parts_->configuration->cluster.listen->host,
+                   parts_->cluster->port()});
   return all;
 }
 
@@ -351,6 +266,7 @@ void node_runtime::stop() {
   using clock = std::chrono::steady_clock;
   const auto deadline = clock::now() + p.configuration->node.shutdown_timeout;
   p.context->stopping.store(true);
+  if (p.cluster) p.cluster->give_away(std::min(deadline, clock::now() + give_away_limit));
   if (p.started) {
     auto told = std::make_shared<std::promise<void>>();
     auto done = told->get_future();
@@ -366,6 +282,7 @@ void node_runtime::stop() {
   while (clock::now() < deadline && p.counts.open.load() > 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   on_loop(loops.loop(0), [&p] { p.http.reset(); });
+  if (p.cluster) p.cluster->stop();
   p.store->close();  // everything that was given is written
   for (unsigned i = 0; i < loops.loops(); ++i)
     on_loop(loops.loop(i), [&p, i] { p.device_loops[i].reset(); });

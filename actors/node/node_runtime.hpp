@@ -22,12 +22,15 @@ class node_runtime {
 
   struct listening {
     std::string name;
-    std::string transport;  // "tcp", "tls", "ws", "wss", "unix", "http"
+    std::string transport;  // "tcp", "tls", "ws", "wss", "unix", "http", "cluster"
     std::string address;    // host, or the path of the socket
     std::uint16_t port = 0;
   };
   /// After start().
   std::vector<listening> listeners() const;
+
+  /// Why the node ends by itself (it sends its process SIGTERM then), or empty. Any thread.
+  std::string end_reason() const;
 
   /// Takes what can change of a new configuration; the outcome is logged.
   void reload(std::shared_ptr<const config::configuration> wanted);

@@ -31,6 +31,15 @@ std::string gone_sentence(node_id node) {
          "directory away, and it joins as a new node.";
 }
 
+void note_left(shard_entry& entry) {
+  for (const node_id node : entry.born_on) {
+    const auto in = [node](const replica_set& set) {
+      return std::ranges::find(set, node) != set.end();
+    };
+    if (!in(entry.replicas) && !in(entry.left)) entry.left.push_back(node);
+  }
+}
+
 /// "3, 7 and 12 more"
 std::string list_of(const std::vector<std::size_t>& shards) {
   constexpr std::size_t shown = 5;
@@ -223,7 +232,10 @@ outcome cluster_state::act(const command::evict& what) {
     return refused("Member " + who->name + " has the only replica of shards " + list_of(lost) +
                    ": what they hold would be lost. Let it leave, or force it.");
   bool moved = false;
-  for (auto& each : map_.shards) moved |= std::erase(each.replicas, what.node) != 0;
+  for (auto& each : map_.shards) {
+    moved |= std::erase(each.replicas, what.node) != 0;
+    note_left(each);
+  }
   if (moved) ++map_.version;
   forget(what.node);
   return changed();
@@ -288,9 +300,11 @@ outcome cluster_state::act(const command::place& what) {
     shard_entry& entry = map_.shards[number(shard)];
     if (entry.replicas.empty()) {  // new, or all that held it were evicted
       entry.born_on = set;
+      entry.left.clear();
       ++entry.births;
     }
     entry.replicas = set;
+    note_left(entry);
   }
   ++map_.version;
   return changed();

@@ -3,7 +3,8 @@
 namespace troupe::cluster {
 
 std::vector<std::string> reasons_against(const sight& of) {
-  if (!of.formed && of.expected <= 1) return {"This node is no member of a cluster yet"};
+  if (!of.formed && (of.placed || of.expected <= 1))
+    return {"This node is no member of a cluster yet"};
   if (!of.placed && of.members < of.expected)
     return {"The cluster has " + std::to_string(of.members) + " of " + std::to_string(of.expected) +
             " members that bootstrap_expect asks for"};

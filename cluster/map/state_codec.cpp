@@ -25,6 +25,7 @@ std::string cluster_state::encode() const {
     wire::write(each.replicas, *shard.mutable_replicas());
     wire::write(each.born_on, *shard.mutable_born_on());
     shard.set_births(each.births);
+    if (!each.left.empty()) wire::write(each.left, *shard.mutable_left());
   }
   return to.SerializeAsString();
 }
@@ -57,7 +58,8 @@ std::optional<cluster_state> cluster_state::decode(std::string_view bytes, std::
   for (const auto node : from.gone()) state.gone_.push_back(node_id{node});
   for (const auto& each : from.map())
     state.map_.shards.push_back(
-        {wire::read(each.replicas()), wire::read(each.born_on()), each.births()});
+        {wire::read(each.replicas()), wire::read(each.born_on()), wire::read(each.left()),
+         each.births()});
   error = sound ? state.inconsistency() : "a number in it has no meaning";
   if (error.empty()) return state;
   error = "The state of the cluster's meta group is damaged: " + error + ".";

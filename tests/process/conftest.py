@@ -1,1 +1,1 @@
-from wire.fixtures import make_node, start_node  # noqa: F401  (fixtures)
+from wire.fixtures import make_cluster, make_node, start_node  # noqa: F401  (fixtures)

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from wire.broker import default_binary
+from wire.cluster import Cluster
 from wire.node import Node
 
 
@@ -33,3 +34,22 @@ def make_node(tmp_path):
 def start_node(make_node):
     """As make_node, and the node is started."""
     return lambda *args, **settings: make_node(*args, **settings).start()
+
+
+@pytest.fixture
+def make_cluster(tmp_path):
+    """make_cluster(count, ...) is a Cluster in a folder of this test, not yet started; what lives
+    of it after the test must end well."""
+    made = []
+
+    def make(count=3, **settings):
+        folder = tmp_path / f"cluster{len(made)}"
+        folder.mkdir()
+        made.append(Cluster(folder, count, **settings))
+        return made[-1]
+
+    yield make
+    codes = {}
+    for each in made:
+        codes.update(each.end())
+    assert all(code == 0 for code in codes.values()), codes

@@ -19,7 +19,7 @@ using namespace troupe;
 
 namespace {
 
-/// EX_CONFIG of sysexits.h: starting again does not help.
+/// EX_CONFIG of sysexits.h: starting again as it is does not help.
 constexpr int refused_configuration = 78;
 
 struct arguments {
@@ -64,8 +64,8 @@ bool write_ready_file(const std::string& path, const node::node_runtime& running
   ready["listeners"] = nlohmann::json::array();
   for (const auto& l : running.listeners()) {
     nlohmann::json entry{{"name", l.name}, {"transport", l.transport}, {"address", l.address}, {"port", l.port}};
-    if (l.transport == "http")
-      ready["http"] = entry;
+    if (l.transport == "http" || l.transport == "cluster")
+      ready[l.transport] = entry;
     else
       ready["listeners"].push_back(entry);
   }
@@ -133,6 +133,10 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
   observe::log_event(observe::log_module::node, observe::log_level::info, "Stopping");
   running.stop();
   observe::stop_logging();
+  if (const auto why = running.end_reason(); !why.empty()) {
+    std::cerr << "troupe: " << why << '\n';
+    return refused_configuration;
+  }
   return 0;
 }
 
