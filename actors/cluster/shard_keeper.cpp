@@ -238,20 +238,29 @@ void shard_keeper::give_all_away(std::function<void()> then) {
   stopping_ = true;
   // The last one answers; so does this function, which is one of them.
   const std::shared_ptr<void> last(nullptr, [then = std::move(then)](void*) { then(); });
+  std::map<shard_id, shard_groups::row> rows;
+  for (auto& row : groups_.rows()) rows[row.shard] = std::move(row);
   std::size_t turn = 0;
-  for (const auto& row : groups_.rows()) {
-    const auto found = shards_.find(row.shard);
-    if (!row.owned || found == shards_.end() || found->second.epoch == 0) continue;
+  for (const auto& [shard, of] : shards_) {
+    if (of.epoch == 0) continue;
+    // Rows are a second old: who is not in one may be near all the same.
     std::vector<cluster::node_id> able;
-    for (const auto& each : row.group.followers) {
-      if (each.role == raft::member_role::voter && each.node != settings_.self &&
-          heard_.contains(each.node) && !each.snapshot &&
-          each.match + near_entries >= row.group.last)
-        able.push_back(each.node);
+    std::vector<cluster::node_id> others;
+    for (const auto& server : of.servers) {
+      if (server.role != raft::member_role::voter || server.node == settings_.self ||
+          !heard_.contains(server.node))
+        continue;
+      others.push_back(server.node);
+      const auto& group = rows[shard].group;
+      const auto at = std::ranges::find(group.followers, server.node,
+                                        &raft::follower_figures::node);
+      if (at != group.followers.end() && !at->snapshot && at->match + near_entries >= group.last)
+        able.push_back(server.node);
     }
+    const auto& from = able.empty() ? others : able;
     // In turn, so that not all of it comes to one node.
-    if (!able.empty())
-      groups_.transfer(row.shard, able[turn++ % able.size()], [last](raft::outcome) {});
+    if (!from.empty())
+      groups_.transfer(shard, from[turn++ % from.size()], [last](raft::outcome) {});
   }
 }
 

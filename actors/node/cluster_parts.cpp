@@ -347,6 +347,7 @@ void cluster_parts::stop() {
     p.replicas->stop([told] { told->set_value(); });
     ended = done.wait_until(until) == std::future_status::ready && ended;
   }
+  if (p.replicas) p.replicas->end_loading();
   if (p.links) p.links->stop(link_stop_limit);
   // Its last answers are for actors, so it ends before them; unless one of them still uses it.
   if (ended) p.log.reset();

@@ -2,7 +2,9 @@
 
 namespace troupe::replication {
 
-log_loader::~log_loader() {
+log_loader::~log_loader() { end(); }
+
+void log_loader::end() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -14,6 +16,7 @@ log_loader::~log_loader() {
 void log_loader::load(storage::raft_group_no group, loaded done) {
   if (!threaded_) return done(log_.load(group));
   const std::lock_guard lock(mutex_);
+  if (ending_) return;
   wanted_.emplace_back(group, std::move(done));
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();

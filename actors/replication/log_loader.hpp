@@ -19,6 +19,8 @@ class log_loader {
   /// Without a thread it reads within load().
   log_loader(storage::raft_log& log, bool thread) : log_(log), threaded_(thread) {}
   ~log_loader();
+  /// Loads nothing any more, and waits for the one that is under way. Once or more, one thread.
+  void end();
   log_loader(const log_loader&) = delete;
 
   /// `done` is called on the loader's thread; not at all if it ends before.

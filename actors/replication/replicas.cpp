@@ -33,6 +33,8 @@ replicas::~replicas() {
   release_handles();
 }
 
+void replicas::end_loading() { loader_->end(); }
+
 void replicas::release_handles() {
   context_->closed = true;
   for (const auto& inbox : context_->inboxes) inbox->close();

@@ -75,6 +75,10 @@ class replicas final : public cluster::network_events {
   /// loop. Leadership is to be handed over before, or the shards have no owner for a while.
   void stop(std::function<void()> done);
 
+  /// After stop(), before the log is closed: no log is read from now on. Waits for the read that
+  /// is under way; not on a run loop.
+  void end_loading();
+
   /// Lets go of the actors, which have ended. Commits are refused from now on.
   void release_handles();
 
