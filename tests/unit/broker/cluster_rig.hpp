@@ -74,8 +74,7 @@ class cluster_rig {
   /// `kill -9`: its clients lose their connections, the others see its links break.
   void kill(std::size_t i) {
     if (!nodes_[i]) return;
-    for (auto& [id, c] : clients_)
-      if (c.at == i) c.device->vanish();
+    for (auto& [id, c] : clients_) c.device->vanish(*nodes_[i]->context);
     net.leave(id_of(i));
     auto dying = std::move(nodes_[i]);
     dying->own->die();

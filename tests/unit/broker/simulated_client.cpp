@@ -21,6 +21,7 @@ class simulated_client::connection final : public device_port {
 
   bool open() const { return at_ == state::open; }
   bool over() const { return at_ == state::over; }
+  bool on(const broker_context& node) const { return &context_ == &node; }
 
   void say(std::shared_ptr<client_batch> batch) {
     batch->connection = number_;
@@ -213,6 +214,19 @@ void simulated_client::vanish() {
   now_ = nullptr;
   // Sessions on their way hold them until the actors are gone.
   for (auto& c : connections_) c->vanish();
+}
+
+void simulated_client::vanish(const broker_context& node) {
+  if (now_ && now_->on(node)) {
+    answers_.clear();
+    open = false;
+    now_ = nullptr;
+  }
+  std::erase_if(connections_, [&](const auto& c) {
+    if (!c->on(node)) return false;
+    c->vanish();
+    return true;
+  });
 }
 
 void simulated_client::ended(mqtt::reason_code reason) {

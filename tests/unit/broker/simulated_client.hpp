@@ -59,6 +59,8 @@ class simulated_client {
   void cut();
   /// The node died: nobody is told.
   void vanish();
+  /// Of several nodes, that one.
+  void vanish(const broker_context& node);
   void moves_to(broker_context& context) { context_ = &context; }
 
   /// Publishes that are not acknowledged.
