@@ -105,7 +105,9 @@ void session::receive(caf::mailbox_element& m) {
 // --- connections ---------------------------------------------------------------
 
 void session::on_attach(const connect_order_ptr& order) {
-  if (phase_ == phase::resting || yielding_ || (phase_ == phase::ending && end_told_)) {
+  // Whoever wanted it elsewhere came before this one.
+  yielding_ = false;
+  if (phase_ == phase::resting || (phase_ == phase::ending && end_told_)) {
     tell(shard_, reopen{order});
     return;
   }

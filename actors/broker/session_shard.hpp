@@ -30,7 +30,7 @@ struct session_birth;
 /// In a cluster the directory is on the node that owns the shard; a session is awake on
 /// the node of its connection, whoever owns it. Elsewhere this actor is the
 /// way to the owner, and keeps the sessions that are awake here; so no device
-/// is dropped when the owner changes. See session_shard_remote.cpp.
+/// is dropped when the owner changes. See remote/session_shard_talk.cpp and session_shard_owner.cpp.
 class session_shard final : public runtime::lean_actor, private runtime::timer_entry {
  public:
   session_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
@@ -112,7 +112,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void expire();
   void on_timer() override;
   void arm();
-  // session_shard_remote.cpp: in a cluster
+  // remote/session_shard_talk.cpp, session_shard_owner.cpp: in a cluster
   bool receive_remote(caf::mailbox_element& m);
   void open_in_cluster(const connect_order_ptr& order);
   void discard_elsewhere(entry& e);

@@ -1,0 +1,426 @@
+// A session shard in a cluster: what changes with nodes and owners.
+
+#include <algorithm>
+
+#include "actors/broker/remote/store_front.hpp"
+#include "actors/broker/session.hpp"
+#include "actors/broker/session_shard.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "protocol/topics/names.hpp"
+
+namespace troupe::broker {
+
+using observe::counter;
+
+namespace {
+
+// Ticks, of about a second.
+constexpr unsigned patience = 10;
+// For nodes to tell a new owner which sessions are awake there.
+constexpr unsigned patience_for_claims = 3;
+
+constexpr std::uint32_t never = 0xFFFF'FFFF;
+
+}  // namespace
+
+// --- nodes -----------------------------------------------------------------------
+
+void session_shard::on(const peer_changed& change) {
+  if (change.node == owner_.node && !is_owner()) {
+    for (auto& [request, wanted] : openings_) wanted.sent = false;
+    for (auto& [request, w] : route_changes_) w.sent = false;
+    if (change.up) tell_owner_of_sessions();
+  }
+  if (change.up) return;
+  if (std::erase(silent_, change.node) != 0 && silent_.empty() && is_owner() && !loading_)
+    serve_openings();
+  std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
+  std::erase_if(route_changes_, [&](const auto& each) { return each.second.from == change.node; });
+  if (!is_owner()) return;
+  std::vector<std::string> clean;
+  for (auto& [client_id, e] : sessions_) {
+    if (e.at != change.node) continue;
+    if (!e.who->kept()) clean.push_back(client_id);
+    else node_lost(e);
+  }
+  for (auto it = leaving_.begin(); it != leaving_.end();) {
+    if (it->second.at != change.node) {
+      ++it;
+      continue;
+    }
+    end_of_lost(it->second.who);
+    it = leaving_.erase(it);
+  }
+  for (const auto& client_id : clean) {
+    auto node = sessions_.extract(client_id);
+    auto& e = node.mapped();
+    publish_will(e);
+    e.who->end();
+    context_.remote->sessions().erase(e.who);
+    waiting_served(client_id);
+  }
+}
+
+/// What its node knew of it stands in the store.
+void session_shard::node_lost(entry& e) {
+  e.at = cluster::no_node;
+  e.reading = true;
+  e.who->awake_at(cluster::no_node);
+  e.who->online(false);
+  e.shared.clear();
+  context_.front->read_session(
+      e.who->id(), [self = strong(*this), this, who = e.who](store_front::stored_session found) {
+        auto kept = std::make_shared<store_front::stored_session>(std::move(found));
+        tell(self, deferred{[this, who, kept] {
+               auto it = sessions_.find(who->client_id());
+               if (it == sessions_.end() || it->second.who != who || !it->second.reading) return;
+               auto& lost = it->second;
+               lost.reading = false;
+               if (lost.at != cluster::no_node) return waiting_served(who->client_id());
+               if (kept->failed) return node_lost(lost);  // paced by the store
+               if (kept->entry) {
+                 lost.record = std::move(kept->entry->session);
+                 lost.subscriptions = std::move(kept->entry->subscriptions);
+               }
+               lost.record.id = who->id();
+               lost.record.client_id = who->client_id();
+               context_.sessions.fetch_add(1);
+               context_.durable_sessions.fetch_add(1);
+               context_.subscriptions.fetch_add(lost.subscriptions.size());
+               mark_lost(lost);
+               waiting_served(who->client_id());
+             }});
+      });
+}
+
+/// Replaced, and its node is gone before it could take itself off the disk.
+void session_shard::end_of_lost(const subscriber_ptr& who) {
+  who->awake_at(cluster::no_node);
+  if (!who->kept()) return context_.remote->sessions().erase(who);
+  context_.front->read_session(
+      who->id(), [self = strong(*this), this, who](store_front::stored_session found) {
+        auto kept = std::make_shared<store_front::stored_session>(std::move(found));
+        tell(self, deferred{[this, who, kept] {
+               if (kept->failed) return end_of_lost(who);
+               entry e;
+               e.who = who;
+               e.record.client_id = who->client_id();
+               if (kept->entry) e.subscriptions = std::move(kept->entry->subscriptions);
+               context_.sessions.fetch_add(1);
+               context_.durable_sessions.fetch_add(1);
+               context_.subscriptions.fetch_add(e.subscriptions.size());
+               erase_sleeping(e);
+             }});
+      });
+}
+
+/// Its connection is gone with a node, now.
+void session_shard::mark_lost(entry& e) {
+  e.unclaimed = false;
+  if (e.record.disconnected_at == 0) {
+    e.record.disconnected_at = loop().wall();
+    storage::transaction writes;
+    writes.put_session(e.record);
+    context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
+  }
+  plan_expiry(e);
+  if (!e.record.will) return;
+  wake_up(e, loop().index());
+  tell(e.awake, wake_session{});
+}
+
+void session_shard::publish_will(const entry& e) {
+  if (!e.will) return;
+  const auto authorizer = context_.authorizer.get();
+  if (authorizer &&
+      !authorizer->may_publish({e.who->client_id(), e.username, false}, e.will->topic))
+    return;
+  context_.count(counter::wills_sent);
+  mqtt::message::fields f;
+  f.topic = e.will->topic;
+  f.payload = e.will->payload;
+  f.properties = e.will->properties;
+  f.level = e.will->level;
+  f.retain = e.will->retain;
+  f.received_at = loop().wall();
+  if (e.will->expiry) f.expires_at = f.received_at + std::int64_t{*e.will->expiry} * 1000;
+  f.publisher = e.who->id().value;
+  auto batch = std::make_shared<publish_batch>();
+  batch->from = e.who->id();
+  batch->items.emplace_back().body = mqtt::message::make(f);
+  tell(context_.topic_shard(e.will->topic), publish_request{std::move(batch)});
+}
+
+// --- owners ----------------------------------------------------------------------
+
+void session_shard::on(const owner_now& change) {
+  const bool was_owner = is_owner();
+  const auto before = owner_;
+  owner_ = change.owner;
+  // In between another node may have been the owner: what is known here may be old.
+  if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
+  // Those who waited for another node to let go ask the new owner.
+  const auto waiting = std::exchange(waiting_, {});
+  const auto ask_again = [&] {
+    for (const auto& [client_id, wanted] : waiting)
+      if (wanted.order) open_in_cluster(wanted.order);
+  };
+  if (is_owner()) {
+    if (!was_owner || before.epoch != owner_.epoch) take_over();
+    return ask_again();
+  }
+  for (auto& [request, wanted] : openings_) wanted.sent = false;
+  for (auto& [request, w] : route_changes_) w.sent = false;
+  tell_owner_of_sessions();
+  ask_again();
+}
+
+void session_shard::step_down() {
+  loading_ = false;
+  claims_.clear();
+  context_.remote->set_serves(shard_, false);
+  for (const auto& topics : context_.topic_shards) tell(topics, routes_announced{shard_, 0});
+  tell(context_.wildcard_index, routes_announced{shard_, 0});
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    auto& e = it->second;
+    if (e.awake) {
+      // It goes on here; the new owner announces its routes.
+      if (e.who->kept()) e.who->moved_to(context_.remote->self());
+      ++it;
+      continue;
+    }
+    e.who->moved_to(context_.remote->self());
+    context_.remote->sessions().erase(e.who);
+    if (e.at == cluster::no_node) {
+      context_.sessions.fetch_sub(1);
+      context_.durable_sessions.fetch_sub(1);
+      context_.subscriptions.fetch_sub(e.subscriptions.size());
+    }
+    it = sessions_.erase(it);
+  }
+  expiries_ = {};
+  uncounted_.clear();
+  std::erase_if(route_changes_, [](const auto& each) {
+    return each.second.from != cluster::no_node;
+  });
+}
+
+void session_shard::tell_owner_of_sessions() {
+  const auto to = owner_.node;
+  if (to == cluster::no_node || !context_.remote->is_up(to)) return;
+  peer::SessionsHere frame;
+  const auto flush = [&](bool last) {
+    frame.set_last(last);
+    context_.remote->send(to, frame_kind::sessions_here, number(shard_), frame);
+    frame.Clear();
+  };
+  for (auto& [client_id, e] : sessions_) {
+    if (!e.awake || e.who->ended()) continue;
+    auto& state = *frame.add_sessions();
+    state.set_session(e.who->id().value);
+    state.set_client_id(client_id);
+    state.set_expiry(e.who->kept() ? never : 0);
+    state.set_disconnected_at(e.who->online() ? 0 : 1);
+    if (frame.sessions_size() == 256) flush(false);
+  }
+  flush(true);
+  // Behind the claim: their sessions are known there when they are asked for.
+  for (auto& [request, wanted] : openings_)
+    if (!wanted.sent) send(request, wanted);
+  for (auto& [request, w] : route_changes_)
+    if (!w.sent) send_route(request, w);
+}
+
+void session_shard::take_over() {
+  loading_ = true;
+  ticks_as_owner_ = 0;
+  silent_ = context_.remote->up();
+  // Also sessions that are not kept have a number that nobody else ever has.
+  const auto marks = context_.front->marks(shard_);
+  next_count_ = std::max({next_count_, marks.next_session_count, owner_.epoch << 24});
+  context_.remote->set_next_offset(shard_, marks.next_offset);
+  read_directory({}, owner_.epoch);
+}
+
+void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
+  context_.front->read_directory(
+      shard_, cursor, [self = strong(*this), this, cursor, epoch](storage::directory_page page) {
+        auto kept = std::make_shared<storage::directory_page>(std::move(page));
+        tell(self, deferred{[this, cursor, epoch, kept] {
+               if (!loading_ || !is_owner() || owner_.epoch != epoch) return;
+               if (kept->failed) return read_directory(cursor, epoch);
+               for (auto& each : kept->sessions)
+                 adopt(std::move(each.session), std::move(each.subscriptions));
+               if (!kept->next.empty()) return read_directory(std::move(kept->next), epoch);
+               loaded();
+             }});
+      });
+}
+
+/// A session of the directory, as the last owner left it.
+void session_shard::adopt(storage::session_record record,
+                          std::vector<storage::subscription_record> subscriptions) {
+  auto& e = sessions_[record.client_id];
+  if (e.who && e.who->id() == record.id && !e.awake) {
+    // The next page goes on with it.
+    for (const auto& s : subscriptions) announce(e, s, true);
+    context_.subscriptions.fetch_add(subscriptions.size());
+    e.subscriptions.insert(e.subscriptions.end(), subscriptions.begin(), subscriptions.end());
+    return;
+  }
+  if (e.who && e.who->id() == record.id) {
+    // It is awake here. Its routes are this node's to tell from now on.
+    e.who->moved_to(cluster::no_node);
+    e.who->uncount();
+    uncounted_.push_back(e.who);
+    for (const auto& s : subscriptions) announce(e, s, true);
+    return;
+  }
+  if (e.who) {
+    // Of one client there may be two for a moment: the younger one counts.
+    if (record.id < e.who->id()) {
+      storage::transaction writes;
+      writes.erase_session(record.id, record.client_id);
+      context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
+      return;
+    }
+    if (e.awake) tell(e.awake, kick{mqtt::reason_code::session_taken_over, true, true});
+  }
+  e = entry{};
+  e.who = new subscriber(record.id, true, true, record.client_id);
+  e.unclaimed = record.disconnected_at == 0;
+  uncounted_.push_back(e.who);
+  context_.remote->sessions().put(e.who);
+  context_.sessions.fetch_add(1);
+  context_.durable_sessions.fetch_add(1);
+  for (const auto& s : subscriptions) {
+    announce(e, s, true);
+    context_.subscriptions.fetch_add(1);
+    if (topics::is_shared_prefix(s.filter)) context_.shared_subscriptions.fetch_add(1);
+  }
+  e.record = std::move(record);
+  e.subscriptions = std::move(subscriptions);
+  if (!e.unclaimed) plan_expiry(e);
+}
+
+void session_shard::announce(const entry& e, const storage::subscription_record& s, bool add) {
+  route_change change;
+  change.add = add;
+  const auto shared = topics::parse_shared(s.filter);
+  change.filter = shared ? std::string(shared->filter) : s.filter;
+  if (shared) change.share = s.filter;
+  change.what = {e.who, s.options, s.subscription_id};
+  context_.announce_route(std::move(change));
+}
+
+void session_shard::loaded() {
+  loading_ = false;
+  context_.remote->set_serves(shard_, true);
+  for (const auto& topics : context_.topic_shards)
+    tell(topics, routes_announced{shard_, owner_.epoch});
+  tell(context_.wildcard_index, routes_announced{shard_, owner_.epoch});
+  for (auto& [from, frame] : std::exchange(claims_, {})) on_here(from, frame);
+  for (auto& [client_id, e] : sessions_)
+    if (e.awake && e.who->kept()) tell(e.awake, reread{});
+  serve_openings();
+  for (auto& [request, w] : std::exchange(route_changes_, {})) route_for_owner(std::move(w.change));
+  count_next();
+  arm();
+}
+
+void session_shard::serve_openings() {
+  for (auto& [request, wanted] : std::exchange(openings_, {})) serve(std::move(wanted));
+}
+
+void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& frame) {
+  if (!is_owner()) return;
+  if (loading_) {
+    claims_.emplace_back(from, frame);
+    return;
+  }
+  for (const auto& claim : frame.sessions()) {
+    const session_id id(claim.session());
+    if (id.shard() != shard_) continue;
+    auto it = sessions_.find(claim.client_id());
+    const bool kept = claim.expiry() != 0;
+    if (it != sessions_.end() && it->second.who->id() == id) {
+      auto& e = it->second;
+      if (e.at == from) continue;
+      if (e.awake || e.at != cluster::no_node) {
+        // Two claim it: the later one has to come again.
+        peer::SessionYield end;
+        end.set_client_id(claim.client_id());
+        end.set_session(claim.session());
+        end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
+        context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
+        continue;
+      }
+      for (const auto& s : e.subscriptions)
+        if (topics::is_shared_prefix(s.filter)) e.shared.push_back(s.filter);
+      context_.sessions.fetch_sub(1);
+      context_.durable_sessions.fetch_sub(1);
+      context_.subscriptions.fetch_sub(e.subscriptions.size());
+      e.subscriptions = {};
+      e.record = {};
+      e.at = from;
+      e.unclaimed = false;
+      e.who->awake_at(from);
+      e.who->online(claim.disconnected_at() == 0);
+      // From now on it hears of what comes; what came before it has to read.
+      peer::SessionGrant known;
+      known.set_session(id.value);
+      known.set_awake(true);
+      context_.remote->send(from, frame_kind::session_grant, number(shard_), known);
+      continue;
+    }
+    if (!kept && (it == sessions_.end() || it->second.who->id() < id)) {
+      if (it != sessions_.end()) {
+        discard(it->second);
+        sessions_.erase(it);
+      }
+      auto& e = sessions_[claim.client_id()];
+      e.who = new subscriber(id, false, false, claim.client_id());
+      e.at = from;
+      e.who->awake_at(from);
+      context_.remote->sessions().put(e.who);
+      continue;
+    }
+    peer::SessionYield end;
+    end.set_client_id(claim.client_id());
+    end.set_session(claim.session());
+    end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
+    end.set_end(true);
+    context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
+  }
+  if (frame.last() && std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();
+}
+
+void session_shard::tick() {
+  std::vector<std::uint64_t> late;
+  for (auto& [request, wanted] : openings_) {
+    if (++wanted.age > patience) late.push_back(request);
+    else if (!wanted.sent) send(request, wanted);
+  }
+  for (const auto request : late) {
+    refuse(openings_.at(request), mqtt::reason_code::server_unavailable);
+    openings_.erase(request);
+  }
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (++it->second.age <= patience) {
+      ++it;
+      continue;
+    }
+    refuse(it->second, mqtt::reason_code::server_busy);
+    it = waiting_.erase(it);
+  }
+  for (auto& [request, w] : route_changes_)
+    if (!w.sent && !is_owner()) send_route(request, w);
+  if (!is_owner() || loading_ || ++ticks_as_owner_ != patience_for_claims) return;
+  silent_.clear();
+  serve_openings();
+  for (auto& [client_id, e] : sessions_)
+    if (e.unclaimed && !e.awake && e.at == cluster::no_node) mark_lost(e);
+}
+
+}  // namespace troupe::broker
