@@ -238,15 +238,23 @@ class session final : public runtime::lean_actor,
   std::uint64_t trimmed_through_ = 0;
   std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
   std::size_t handing_over_ = 0;
-  struct handed {
+  struct handed_message {
     troupe::session::stored_place place;
     std::size_t bytes = 0;
   };
-  std::vector<handed> handed_;  // by the number in their token
-  /// QoS 2 of the client: packet ids to be recorded when the message is taken. In a cluster.
-  std::map<std::uint64_t, mqtt::packet_id> receiving_;  // by token
-  std::uint64_t settled_count_ = 0;  // not yet told to the owner of the shard
-  std::uint64_t settled_bytes_ = 0;
+  /// What most sessions never need.
+  struct rarely_used {
+    std::vector<handed_message> handed;  // by the number in their token
+    /// QoS 2 of the client: packet ids to be recorded when the message is taken. In a cluster.
+    std::map<std::uint64_t, mqtt::packet_id> receiving;  // by token
+    std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
+    std::uint64_t settled_bytes = 0;
+  };
+  rarely_used& rare() {
+    if (!rare_) rare_ = std::make_unique<rarely_used>();
+    return *rare_;
+  }
+  std::unique_ptr<rarely_used> rare_;
 
   std::unique_ptr<retries> retries_;
 

@@ -120,9 +120,8 @@ void session::on_outcomes(const publish_outcomes& outcomes) {
   for (const auto& [token, reason] : outcomes) {
     if (token == replay_token) {
       replayed_on(1);
-    } else if (auto it = receiving_.find(token); it != receiving_.end()) {
-      const auto id = it->second;
-      receiving_.erase(it);
+    } else if (rare_ && rare_->receiving.contains(token)) {
+      const auto id = rare_->receiving.extract(token).mapped();
       if (mqtt::is_error(reason)) {
         inbound_.completed(token, reason, *this);
         continue;

@@ -59,7 +59,7 @@ void session::route(troupe::session::routed_publish publish) {
   if (context_.remote == nullptr)
     item.received = publish.received;
   else if (publish.received != 0)
-    receiving_.emplace(publish.token, publish.received);
+    rare().receiving.emplace(publish.token, publish.received);
 }
 
 void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }
@@ -122,8 +122,8 @@ void session::erase_outgoing(mqtt::packet_id id) {
 void session::settle(const troupe::session::stored_place& place, std::size_t bytes) {
   writes().settle(who_->id(), place);
   if (kept_elsewhere()) {
-    ++settled_count_;
-    settled_bytes_ += bytes;
+    ++rare().settled_count;
+    rare().settled_bytes += bytes;
   } else {
     who_->settle(bytes);
   }
@@ -168,11 +168,11 @@ void session::flush() {
   for (auto& [shard, batch] : batches_)
     tell_now(context_.topic_shards[number(shard)], publish_request{std::move(batch)});
   batches_.clear();
-  if (settled_count_ != 0) {
+  if (rare_ && rare_->settled_count != 0) {
     peer::Settled settled;
     settled.set_session(who_->id().value);
-    settled.set_count(std::exchange(settled_count_, 0));
-    settled.set_bytes(std::exchange(settled_bytes_, 0));
+    settled.set_count(std::exchange(rare_->settled_count, 0));
+    settled.set_bytes(std::exchange(rare_->settled_bytes, 0));
     const auto shard = who_->id().shard();
     context_.remote->send(context_.remote->owner(shard).node, frame_kind::settled, number(shard),
                           settled);

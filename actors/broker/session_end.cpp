@@ -101,8 +101,8 @@ void session::handed_page(storage::owed_page& page) {
     d.body = m.body;
     d.share = std::make_shared<const std::string>(std::move(m.entry.share));
     d.stored = m.place;
-    second_choice_for(d).token = hand_over_token | handed_.size();
-    handed_.push_back({m.place, m.body->footprint()});
+    second_choice_for(d).token = hand_over_token | rare().handed.size();
+    rare().handed.push_back({m.place, m.body->footprint()});
     ++handing_over_;
   }
   if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
@@ -113,17 +113,17 @@ void session::handed_page(storage::owed_page& page) {
 void session::handed_on(const publish_outcomes& outcomes) {
   for (const auto& [token, reason] : outcomes) {
     const auto place = static_cast<std::size_t>(token & ~hand_over_token);
-    if (place >= handed_.size()) continue;
+    if (place >= rare().handed.size()) continue;
     handing_over_ -= std::min<std::size_t>(handing_over_, 1);
     // On one node the topic shard settled it, with the message.
     if (context_.remote == nullptr) continue;
     if (mqtt::is_error(reason))
-      handed_through_ = std::min(handed_through_, handed_[place].place.order - 1);
+      handed_through_ = std::min(handed_through_, rare().handed[place].place.order - 1);
     else
-      settle(handed_[place].place, handed_[place].bytes);
+      settle(rare().handed[place].place, rare().handed[place].bytes);
   }
   if (handing_over_ != 0) return;
-  handed_.clear();
+  rare().handed.clear();
   hand_over();
 }
 

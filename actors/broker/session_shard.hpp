@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <queue>
 #include <string>
@@ -57,6 +58,10 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void on_exit(const caf::error& reason) override;
 
  private:
+  struct will_elsewhere {
+    mqtt::will will;
+    std::string username;
+  };
   struct entry {
     subscriber_ptr who;
     caf::strong_actor_ptr awake;  // null: asleep
@@ -64,9 +69,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     std::vector<storage::subscription_record> subscriptions;  // asleep
     /// As the owner: the node where it is awake, if not here.
     cluster::node_id at = cluster::no_node;
-    std::optional<mqtt::will> will;   // of a session that is not kept, awake elsewhere
-    std::string username;             // of that
-    std::vector<std::string> shared;  // its filters with a group, awake elsewhere
+    std::unique_ptr<will_elsewhere> will;  // of a session that is not kept, awake elsewhere
     bool reading = false;    // its record comes from the store
     bool unclaimed = false;  // it was connected when the owner was lost: to be told by its node
   };

@@ -68,7 +68,6 @@ void session_shard::node_lost(entry& e) {
   e.reading = true;
   e.who->awake_at(cluster::no_node);
   e.who->online(false);
-  e.shared.clear();
   context_.front->read_session(
       e.who->id(), [self = strong(*this), this, who = e.who](store_front::stored_session found) {
         auto kept = std::make_shared<store_front::stored_session>(std::move(found));
@@ -134,22 +133,22 @@ void session_shard::publish_will(const entry& e) {
   if (!e.will) return;
   const auto authorizer = context_.authorizer.get();
   if (authorizer &&
-      !authorizer->may_publish({e.who->client_id(), e.username, false}, e.will->topic))
+      !authorizer->may_publish({e.who->client_id(), e.will->username, false}, e.will->will.topic))
     return;
   context_.count(counter::wills_sent);
   mqtt::message::fields f;
-  f.topic = e.will->topic;
-  f.payload = e.will->payload;
-  f.properties = e.will->properties;
-  f.level = e.will->level;
-  f.retain = e.will->retain;
+  f.topic = e.will->will.topic;
+  f.payload = e.will->will.payload;
+  f.properties = e.will->will.properties;
+  f.level = e.will->will.level;
+  f.retain = e.will->will.retain;
   f.received_at = loop().wall();
-  if (e.will->expiry) f.expires_at = f.received_at + std::int64_t{*e.will->expiry} * 1000;
+  if (e.will->will.expiry) f.expires_at = f.received_at + std::int64_t{*e.will->will.expiry} * 1000;
   f.publisher = e.who->id().value;
   auto batch = std::make_shared<publish_batch>();
   batch->from = e.who->id();
   batch->items.emplace_back().body = mqtt::message::make(f);
-  tell(context_.topic_shard(e.will->topic), publish_request{std::move(batch)});
+  tell(context_.topic_shard(e.will->will.topic), publish_request{std::move(batch)});
 }
 
 // --- owners ----------------------------------------------------------------------
@@ -356,8 +355,6 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
         context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
         continue;
       }
-      for (const auto& s : e.subscriptions)
-        if (topics::is_shared_prefix(s.filter)) e.shared.push_back(s.filter);
       context_.sessions.fetch_sub(1);
       context_.durable_sessions.fetch_sub(1);
       context_.subscriptions.fetch_sub(e.subscriptions.size());

@@ -115,9 +115,9 @@ void session_shard::grant(entry& e, const opening& wanted) {
   } else {
     frame.set_woken(true);
     put_state(e.record, e.subscriptions, *frame.mutable_state());
-    for (const auto& s : e.subscriptions)
-      if (topics::is_shared_prefix(s.filter)) e.shared.push_back(s.filter);
-    const auto shared = static_cast<std::uint64_t>(e.shared.size());
+    const auto shared = static_cast<std::uint64_t>(
+        std::count_if(e.subscriptions.begin(), e.subscriptions.end(),
+                      [](const auto& s) { return topics::is_shared_prefix(s.filter); }));
     context_.subscriptions.fetch_sub(e.subscriptions.size());
     context_.shared_subscriptions.fetch_sub(shared);
     context_.sessions.fetch_sub(1);
@@ -127,8 +127,9 @@ void session_shard::grant(entry& e, const opening& wanted) {
   }
   e.at = wanted.from;
   e.unclaimed = false;
-  e.will = wanted.will;
-  e.username = wanted.username;
+  e.will = wanted.will ? std::make_unique<will_elsewhere>(will_elsewhere{*wanted.will,
+                                                                         wanted.username})
+                       : nullptr;
   e.who->awake_at(wanted.from);
   e.who->online(true);
   frame.set_session(e.who->id().value);
@@ -306,7 +307,6 @@ void session_shard::on_rested(cluster::node_id from, const peer::SessionRested& 
     return;
   auto& e = it->second;
   e.at = cluster::no_node;
-  e.shared.clear();
   e.who->awake_at(cluster::no_node);
   e.who->online(false);
   e.record = record_of(frame.state());

@@ -225,6 +225,7 @@ void simulated_client::vanish(const broker_context& node) {
   std::erase_if(connections_, [&](const auto& c) {
     if (!c->on(node)) return false;
     c->vanish();
+    lost_.push_back(c);
     return true;
   });
 }

@@ -100,6 +100,8 @@ class simulated_client {
   /// The latest, and earlier ones that their session has not let go of.
   std::vector<std::shared_ptr<connection>> connections_;
   std::shared_ptr<connection> now_;
+  /// To nodes that died: their sessions may hold them to their end.
+  std::vector<std::shared_ptr<connection>> lost_;
   bool takes_bytes_ = true;
   std::shared_ptr<client_batch> gathered_;  // by together()
 
