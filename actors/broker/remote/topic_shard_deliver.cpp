@@ -1,0 +1,156 @@
+// A topic shard in a cluster: what it keeps for the topic shard of another node, and what it gives
+// up when an owner changes.
+
+#include <algorithm>
+
+#include "actors/broker/tell.hpp"
+#include "actors/broker/topic_shard.hpp"
+
+namespace troupe::broker {
+
+/// The session shard has another owner: what was to be committed here may have been or not.
+void topic_shard::hand_over(std::uint64_t number, part& from) {
+  from.done = true;
+  auto& of = commitments_.at(number);
+  if (of.deliver_from != cluster::no_node) {
+    of.elsewhere.push_back(troupe::number(from.shard));
+    refused_.insert({of.deliver_from, from.shard});
+    close(number);
+    return;
+  }
+  peer::Deliver content;
+  content.set_epoch(role_->epoch());
+  for (const auto& p : from.parcels) {
+    for (const auto& d : p.messages) {
+      auto& item = *content.add_items();
+      put_body(*d.body, *item.mutable_body());
+      item.set_replayed(d.replayed);
+      put_receiver({p.to, d.level, d.retain, d.subscription_ids, d.share}, *item.add_receivers());
+    }
+  }
+  role_->outbox().adopt(number, std::move(content));
+}
+
+void topic_shard::hand_over(shard_id session_shard) {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, c] : commitments_) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  for (const auto number : numbers) {
+    auto& parts = commitments_.at(number).parts;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].done || parts[i].shard != session_shard || parts[i].owed == 0) continue;
+      hand_over(number, parts[i]);
+      if (!commitments_.contains(number)) break;
+    }
+  }
+}
+
+void topic_shard::give_back() {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, c] : commitments_)
+    if (c.batch) numbers.push_back(number);
+  std::sort(numbers.begin(), numbers.end());
+  std::vector<std::shared_ptr<publish_batch>> batches;
+  for (const auto number : numbers) {
+    batches.push_back(commitments_.at(number).batch);
+    commitments_.erase(number);
+  }
+  role_->take_back(std::move(batches));
+}
+
+void topic_shard::answered(const delivery_outbox::progress& what) {
+  auto it = commitments_.find(what.commitment);
+  if (it == commitments_.end()) return;
+  if (what.failed) it->second.failed = true;
+  it->second.open += static_cast<std::uint32_t>(what.more);
+  if (it->second.open != 0) return;
+  auto finished = commitments_.extract(it);
+  finish(finished.mapped());
+}
+
+void topic_shard::finish(commitment& done) {
+  if (done.deliver_from != cluster::no_node) {
+    peer::DeliverAnswer answer;
+    answer.set_request(done.deliver_request);
+    answer.set_failed(done.failed);
+    for (const auto shard : done.elsewhere) answer.add_elsewhere(shard);
+    if (done.deliver_from == context_.remote->self())
+      role_->outbox().answered(done.deliver_from, answer);
+    else
+      context_.remote->send(done.deliver_from, frame_kind::deliver_answer, number(shard_), answer);
+    return;
+  }
+  if (done.failed)
+    for (auto& [token, reason] : done.outcomes) reason = mqtt::reason_code::quota_exceeded;
+  if (!done.outcomes.empty())
+    topic_role::answer(context_, shard_, *done.batch, std::move(done.outcomes));
+}
+
+// --- for the topic shard of another node --------------------------------------------
+
+void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame) {
+  // An owner that does not know yet that it is none any more: the next one sends all again.
+  if (frame.epoch() < role_->epoch()) return;
+  commitment pending;
+  std::vector<parcel> now;
+  if (frame.again())
+    for (const auto& each : frame.items())
+      for (const auto& r : each.receivers()) refused_.erase({from, session_id(r.session()).shard()});
+  for (const auto& each : frame.items()) {
+    publish_item item;
+    item.body = body_of(each.body());
+    if (!item.body) continue;
+    if (each.replayed()) item.directed = std::make_unique<direction>();
+    resolve(from, each, pending);
+    if (!to_->empty()) hand_to(item, pending, now);
+  }
+  pending.deliver_from = from;
+  pending.deliver_request = frame.request();
+  if (!pending.parts.empty())
+    commit(std::move(pending), 0);
+  else if (frame.request() != 0)
+    finish(pending);
+  hand_out(now);
+}
+
+/// The receivers that are here.
+void topic_shard::resolve(cluster::node_id from, const peer::DeliverItem& item,
+                          commitment& pending) {
+  found_.clear();
+  to_ = &found_;
+  for (const auto& named : item.receivers()) {
+    const session_id id(named.session());
+    if (number(id.shard()) >= context_.remote->shards()) continue;
+    auto who = context_.remote->sessions().find(id);
+    const bool owned = context_.remote->serves(id.shard());
+    const bool not_here = who ? who->kept() && (!owned || who->remote()) : !owned;
+    if (named.level() != 0 && (not_here || refused_.contains({from, id.shard()}))) {
+      refused_.insert({from, id.shard()});
+      // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
+      pending.elsewhere.push_back(number(id.shard()));
+      continue;
+    }
+    if (!who || who->ended() || who->remote()) continue;
+    receiver r;
+    r.who = std::move(who);
+    r.level = static_cast<mqtt::qos>(std::min(named.level(), 2U));
+    r.retain = named.retain();
+    r.subscription_ids.assign(named.subscription_ids().begin(), named.subscription_ids().end());
+    if (!named.share().empty()) r.share = std::make_shared<const std::string>(named.share());
+    found_.push_back(std::move(r));
+  }
+}
+
+/// To where its client is connected.
+void topic_shard::forward(const parcel& p) {
+  peer::Forward frame;
+  bool droppable = true;
+  for (const auto& d : p.messages) {
+    put_forward(d, p.to->id(), *frame.add_items());
+    droppable = droppable && d.level == mqtt::qos::at_most_once;
+  }
+  context_.remote->send(p.to->awake_at(), frame_kind::forward, number(p.to->id().shard()), frame,
+                        nullptr, droppable);
+}
+
+}  // namespace troupe::broker
