@@ -73,6 +73,7 @@ void topic_shard::receive(caf::mailbox_element& m) {
     role_->wildcards_came();
   } else if (runtime::mutable_payload<peer_tick>(m) != nullptr) {
     role_->tick();
+    tick();
   }
 }
 

@@ -65,6 +65,7 @@ class topic_shard final : public runtime::lean_actor {
     boost::container::small_vector<part, 1> parts;
     std::uint32_t open = 0;  // commits and answers to come
     bool failed = false;
+    unsigned age = 0;  // ticks of a cluster
   };
 
   void publish(const std::shared_ptr<publish_batch>& keep);
@@ -91,6 +92,7 @@ class topic_shard final : public runtime::lean_actor {
   void hand_over(shard_id session_shard);
   bool close(std::uint64_t number);
   void give_back();
+  void tick();
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);

@@ -2,6 +2,7 @@
 // up when an owner changes.
 
 #include <algorithm>
+#include <utility>
 
 #include "actors/broker/tell.hpp"
 #include "actors/broker/topic_shard.hpp"
@@ -56,6 +57,18 @@ void topic_shard::give_back() {
     commitments_.erase(number);
   }
   role_->take_back(std::move(batches));
+}
+
+/// Nobody waits for an owner without limit: the publisher is told, what is owed still waits for
+/// its shard.
+void topic_shard::tick() {
+  constexpr unsigned patience = 30;
+  for (auto& [number, c] : commitments_) {
+    if (!c.batch || c.outcomes.empty() || ++c.age <= patience) continue;
+    for (auto& [token, reason] : c.outcomes) reason = mqtt::reason_code::quota_exceeded;
+    context_.count(observe::counter::publishes_refused_no_owner, c.outcomes.size());
+    topic_role::answer(context_, shard_, *c.batch, std::exchange(c.outcomes, {}));
+  }
 }
 
 void topic_shard::answered(const delivery_outbox::progress& what) {
