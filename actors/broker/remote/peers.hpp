@@ -59,8 +59,14 @@ class peers {
   std::uint64_t next_offset(shard_id shard) noexcept {
     return offsets_[number(shard)].fetch_add(1, std::memory_order_relaxed);
   }
-  void set_next_offset(shard_id shard, std::uint64_t offset) noexcept {
-    offsets_[number(shard)].store(offset, std::memory_order_relaxed);
+  /// The log has those below `offset`. What was given out already, and may be on its way into the
+  /// log, is not given out again.
+  void raise_next_offset(shard_id shard, std::uint64_t offset) noexcept {
+    auto& next = offsets_[number(shard)];
+    auto seen = next.load(std::memory_order_relaxed);
+    while (seen < offset &&
+           !next.compare_exchange_weak(seen, offset, std::memory_order_relaxed)) {
+    }
   }
 
  private:

@@ -238,7 +238,7 @@ void session_shard::take_over() {
   // Also sessions that are not kept have a number that nobody else ever has.
   const auto marks = context_.front->marks(shard_);
   next_count_ = std::max({next_count_, marks.next_session_count, owner_.epoch << 24});
-  context_.remote->set_next_offset(shard_, marks.next_offset);
+  context_.remote->raise_next_offset(shard_, marks.next_offset);
   read_directory({}, owner_.epoch);
 }
 

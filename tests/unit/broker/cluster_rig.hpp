@@ -87,6 +87,9 @@ class cluster_rig {
   void give(std::uint16_t shard, std::size_t i) { give_to(shard, id_of(i)); }
   void give_to(std::uint16_t shard, cluster::node_id to) {
     auto& o = owners_[shard];
+    // An owner has applied all that was proposed before it.
+    while (state_->pump() > 0) {
+    }
     if (to != cluster::no_node) ++o.epoch;
     o.node = to;
     log_->own(static_cast<shard_id>(shard), to);
