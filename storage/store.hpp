@@ -144,6 +144,9 @@ class transaction {
   /// shard_marks::next_order as it will be when the entries before are applied. Without, what
   /// is next then is taken.
   void first_order(order_no first);
+  /// It is for the owner of the shard in this epoch alone; 0: in any.
+  void epoch(std::uint64_t value) noexcept { epoch_ = value; }
+  std::uint64_t epoch() const noexcept { return epoch_; }
   /// It is the entry of this index and term in the log of `shard`. It may be empty.
   void applied(shard_id shard, std::uint64_t index, std::uint64_t term);
 
@@ -189,12 +192,16 @@ class transaction {
   struct content;
   content& own();
   std::unique_ptr<content> content_;  // made by the first write
+  std::uint64_t epoch_ = 0;
 };
 
 struct commit_result {
   bool ok = true;
   std::string error;  // a sentence, if not ok: nothing of the transaction was written
   order_no first_order = 0;
+  /// In a cluster: another node owns the shard, or this one in another epoch. The transaction may
+  /// be in its log or not.
+  bool not_owner = false;
 };
 
 struct retained_message {

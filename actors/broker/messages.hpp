@@ -62,6 +62,7 @@ struct publish_batch {
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;
   std::uint64_t request = 0;
+  std::uint64_t attempt = 0;
   boost::container::small_vector<publish_item, 1> items;
   std::shared_ptr<const credit> held;
 };
@@ -86,6 +87,7 @@ struct commit_done {
   std::uint64_t number = 0;
   std::uint32_t part = 0;
   bool ok = true;
+  bool not_owner = false;  // see storage::commit_result
   storage::order_no first_order = 0;
 };
 

@@ -58,14 +58,18 @@ void topic_shard::receive(caf::mailbox_element& m) {
   } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
     role_->on(*frame);
   } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
+    // What it sends from now on is sent anew.
+    if (!node->up)
+      std::erase_if(refused_, [&](const auto& each) { return each.first.first == node->node; });
     role_->on(*node);
   } else if (auto* owner = runtime::mutable_payload<owner_now>(m)) {
     // The new owner does all that is not answered, in its order.
     if (owner->shard == shard_ && role_->is_owner() &&
         (owner->owner.node != context_.remote->self() || owner->owner.epoch != role_->epoch()))
       give_back();
-    // Before anything newer is sent to its new owner.
-    if (owner->owner.node != context_.remote->self()) hand_over(owner->shard);
+    // Before anything newer is sent to its new owner. If that is this node again, what was to be
+    // committed for the last epoch may be in the log or not all the same.
+    hand_over(owner->shard);
     role_->on(*owner);
   } else if (auto* told = runtime::mutable_payload<routes_announced>(m)) {
     role_->on(*told);
@@ -123,9 +127,11 @@ std::uint64_t topic_shard::commit(commitment pending, std::uint32_t answers) {
   for (std::uint32_t i = 0; i < kept.parts.size(); ++i) {
     auto& part = kept.parts[i];
     part.orders = part.writes.orders();
+    if (role_) part.writes.epoch(role_->view().owner(part.shard).epoch);
     context_.store.commit(std::move(part.writes),
                           [self = strong(*this), number, i](const storage::commit_result& result) {
-                            tell(self, commit_done{number, i, result.ok, result.first_order});
+                            tell(self, commit_done{number, i, result.ok, result.not_owner,
+                                                   result.first_order});
                           });
   }
   return number;
@@ -352,8 +358,12 @@ void topic_shard::committed(const commit_done& done) {
   if (it == commitments_.end() || done.part >= it->second.parts.size()) return;
   auto& part = it->second.parts[done.part];
   if (part.done) return;  // handed over meanwhile
-  if (!done.ok && role_ && part.owed != 0 && !context_.remote->serves(part.shard))
-    return hand_over(done.number, part);
+  if (done.not_owner && role_) {
+    // All of it goes to the new owner of this shard, as soon as that is known here.
+    if (it->second.batch && part.shard == shard_) return;
+    // And so does what was to be committed behind it.
+    if (part.owed != 0) return hand_over(part.shard);
+  }
   part.done = true;
   if (done.ok) {
     for (auto& p : part.parcels)

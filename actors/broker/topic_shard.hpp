@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
+#include <map>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -61,6 +61,8 @@ class topic_shard final : public runtime::lean_actor {
     cluster::node_id deliver_from = cluster::no_node;
     std::uint64_t deliver_request = 0;
     std::vector<std::uint32_t> elsewhere;  // shards of sessions that are not here
+    /// By session shard, if not 0.
+    boost::container::small_vector<std::pair<shard_id, std::uint64_t>, 1> attempts;
     publish_outcomes outcomes;
     boost::container::small_vector<part, 1> parts;
     std::uint32_t open = 0;  // commits and answers to come
@@ -71,6 +73,9 @@ class topic_shard final : public runtime::lean_actor {
   void publish(const std::shared_ptr<publish_batch>& keep);
   void deliver_from(cluster::node_id from, const peer::Deliver& frame);
   void resolve(cluster::node_id from, const peer::DeliverItem& item, commitment& pending);
+  static std::uint64_t attempt_of(const commitment& pending, shard_id session_shard);
+  bool is_refused(shard_id session_shard, const commitment& pending) const;
+  void refuse(shard_id session_shard, commitment& pending);
   std::uint64_t commit(commitment pending, std::uint32_t answers);
   void finish(commitment& done);
   part& part_of(commitment& pending, shard_id shard) const;
@@ -127,9 +132,9 @@ class topic_shard final : public runtime::lean_actor {
   shard_id shard_;
   std::unique_ptr<topic_role> role_;  // null: not in a cluster
   bool publishing_ = false;           // a batch is at hand, not what was delivered
-  /// Of what other nodes deliver: session shards refused last. What comes behind is refused
-  /// too, until it comes again in its order.
-  std::set<std::pair<cluster::node_id, shard_id>> refused_;
+  /// Of what other nodes deliver: the attempt at a session shard that was refused last, with all
+  /// that comes behind.
+  std::map<std::pair<cluster::node_id, shard_id>, std::uint64_t> refused_;
 };
 
 }  // namespace troupe::broker

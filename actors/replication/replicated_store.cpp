@@ -21,10 +21,6 @@ replicated_store::replicated_store(std::shared_ptr<replication_context> context)
     : context_(std::move(context)) {}
 
 void replicated_store::commit(storage::transaction writes, committed done) {
-  commit_in(0, std::move(writes), std::move(done));
-}
-
-void replicated_store::commit_in(std::uint64_t epoch, storage::transaction writes, committed done) {
   auto& context = *context_;
   if (writes.empty()) {
     if (done) done({});
@@ -37,7 +33,7 @@ void replicated_store::commit_in(std::uint64_t epoch, storage::transaction write
   waiting_commit commit;
   commit.owed = writes.owed();
   commit.bytes = storage::transaction_codec::encode(writes);
-  commit.epoch = epoch;
+  commit.epoch = writes.epoch();
   commit.done = std::move(done);
   const auto size = commit.bytes.size();
   if (context.pending_bytes.fetch_add(size, std::memory_order_relaxed) + size >

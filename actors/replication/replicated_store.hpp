@@ -23,10 +23,9 @@ class replicated_store final : public storage::store, public storage::shard_repl
  public:
   explicit replicated_store(std::shared_ptr<replication_context> context);
 
+  /// Refused if this node is not the owner, or not in the epoch of the transaction.
   /// One that nobody waits for (`done` null) goes with the next one, or after half a heartbeat.
   void commit(storage::transaction writes, committed done) override;
-  /// The same, refused if this node is not the owner in this epoch any more.
-  void commit_in(std::uint64_t epoch, storage::transaction writes, committed done);
 
   void read_owed(session_id id, storage::order_no after, std::uint32_t max_count,
                  std::uint64_t max_bytes, std::function<void(storage::owed_page)> done) override;

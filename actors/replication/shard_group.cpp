@@ -122,9 +122,9 @@ void shard_group::end_group() {
   group_->stop();
   ++life_;
   group_.reset();
-  for (auto& one : std::exchange(proposals_, {})) refuse(one, describe(raft::outcome::stopped));
+  for (auto& one : std::exchange(proposals_, {})) refuse(one, raft::outcome::stopped);
   for (auto& one : entries_) {
-    if (one.of) refuse(*one.of, describe(raft::outcome::lost));
+    if (one.of) refuse(*one.of, raft::outcome::lost);
   }
   entries_.clear();
   owned_ = transferring_ = false;

@@ -146,8 +146,9 @@ class shard_group final : private cluster::raft::group_host {
   void propose();
   void propose_one(entry_writer& from, std::vector<answer> answers);
   void proposed(std::uint64_t number, cluster::raft::outcome how, cluster::raft::log_index index);
-  void refuse(proposal& of, std::string_view why);
-  void refuse(const std::vector<answer>& answers, std::string_view why);
+  void refuse(proposal& of, cluster::raft::outcome how);
+  /// `moved`: not this node's any more, or not known.
+  void refuse(const std::vector<answer>& answers, std::string_view why, bool moved);
   void refuse_waiting(std::string_view why);
 
   // --- entries, shard_entries.cpp ---

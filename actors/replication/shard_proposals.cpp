@@ -38,12 +38,13 @@ void shard_group::propose() {
     const auto size = one.bytes.size();
     answer waiting{one.ticket, size, std::move(one.done)};
     if (one.epoch != 0 && one.epoch != epoch_) {
-      refuse({std::move(waiting)}, not_owner);
+      refuse({std::move(waiting)}, not_owner, true);
       queue_.pop_front();
       continue;
     }
     if (size + 2 * entry_overhead > most) {
-      refuse({std::move(waiting)}, "The transaction is larger than the log of a shard may have under way.");
+      refuse({std::move(waiting)}, "The transaction is larger than the log of a shard may have under way.",
+             false);
       queue_.pop_front();
       continue;
     }
@@ -90,21 +91,21 @@ void shard_group::proposed(std::uint64_t number, raft::outcome how, raft::log_in
     if (how == raft::outcome::done && entry_of != entries_.rend() && entry_of->index == index) {
       entry_of->of = std::move(one);
     } else {
-      refuse(one, describe(how == raft::outcome::done ? raft::outcome::lost : how));
+      refuse(one, how == raft::outcome::done ? raft::outcome::lost : how);
     }
     return;
   }
 }
 
-void shard_group::refuse(proposal& of, std::string_view why) {
-  refuse(of.answers, why);
+void shard_group::refuse(proposal& of, raft::outcome how) {
+  refuse(of.answers, describe(how), how != raft::outcome::full && how != raft::outcome::invalid);
   of.answers.clear();
 }
 
-void shard_group::refuse(const std::vector<answer>& answers, std::string_view why) {
+void shard_group::refuse(const std::vector<answer>& answers, std::string_view why, bool moved) {
   std::vector<std::uint64_t> tickets;
   for (const auto& one : answers) {
-    if (one.done) one.done({false, std::string(why), 0});
+    if (one.done) one.done({false, std::string(why), 0, moved});
     context_->pending_bytes.fetch_sub(one.bytes, std::memory_order_relaxed);
     tickets.push_back(one.ticket);
   }
@@ -119,7 +120,7 @@ void shard_group::refuse_waiting(std::string_view why) {
   std::vector<answer> answers;
   for (auto& one : std::exchange(queue_, {}))
     answers.push_back({one.ticket, one.bytes.size(), std::move(one.done)});
-  refuse(answers, why);
+  refuse(answers, why, true);
 }
 
 }  // namespace troupe::replication

@@ -1,34 +1,31 @@
 #include "actors/broker/remote/delivery_outbox.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace troupe::broker {
 
 namespace {
 
-template <class Shards>
-bool concerns(const peer::Deliver& content, const Shards& shards) {
+std::vector<std::uint16_t> shards_of(const peer::Deliver& content) {
+  std::vector<std::uint16_t> all;
   for (const auto& item : content.items())
-    for (const auto& r : item.receivers())
-      if (std::find(shards.begin(), shards.end(), number(session_id(r.session()).shard())) !=
-          shards.end())
-        return true;
-  return false;
-}
-
-bool share_a_shard(const peer::Deliver& a, const peer::Deliver& b) {
-  std::vector<std::uint32_t> shards;
-  for (const auto& item : a.items())
-    for (const auto& r : item.receivers()) shards.push_back(number(session_id(r.session()).shard()));
-  return concerns(b, shards);
+    for (const auto& r : item.receivers()) all.push_back(number(session_id(r.session()).shard()));
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
 }
 
 }  // namespace
 
 delivery_outbox::delivery_outbox(peers& net, shard_id shard, const topic_view& view,
                                  deliver_here here, report tell)
-    : net_(net), shard_(shard), view_(view), here_(std::move(here)), report_(std::move(tell)) {}
+    : net_(net),
+      shard_(shard),
+      view_(view),
+      here_(std::move(here)),
+      report_(std::move(tell)),
+      unsent_(net.shards()),
+      attempts_(net.shards()) {}
 
 cluster::node_id delivery_outbox::node_of(session_id id, bool kept,
                                           cluster::node_id announcer) const {
@@ -69,16 +66,13 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
   for (auto& each : letters_) {
     each.content.set_epoch(view_.owner(shard_).epoch);
     if (each.wanted) {
-      const auto request = next_request_++;
-      auto& w = pending_[request];
-      w.what = std::move(each);
-      w.commitment = commitment;
+      const auto at = put(next_place_++, commitment, std::move(each));
       ++answers;
       // To this node itself: not from within a publish.
-      if (w.what.to == view_.self)
+      if (at->second.what.to == view_.self)
         for_here_ = true;
-      else if (!held_back(w.what.content))
-        post(request, w, false);
+      else if (!held_back(at->second))
+        post(at);
     } else if (each.to == view_.self) {
       here_(each.content);
     } else {
@@ -94,44 +88,85 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
   return answers;
 }
 
+// --- the letters that wait ---------------------------------------------------------
+
+/// It was not sent yet.
+delivery_outbox::letters::iterator delivery_outbox::put(std::uint64_t place,
+                                                        std::uint64_t commitment, letter what) {
+  const auto at = pending_.emplace(key(place, next_part_++), waiting{}).first;
+  auto& w = at->second;
+  w.what = std::move(what);
+  w.commitment = commitment;
+  w.shards = shards_of(w.what.content);
+  for (const auto shard : w.shards) ++unsent_[shard];
+  return at;
+}
+
+delivery_outbox::waiting delivery_outbox::take(letters::iterator at) {
+  auto w = std::move(pending_.extract(at).mapped());
+  if (w.posting != 0)
+    posted_.erase(w.posting);
+  else
+    for (const auto shard : w.shards) --unsent_[shard];
+  return w;
+}
+
+void delivery_outbox::unsend(waiting& w) {
+  if (w.posting == 0) return;
+  posted_.erase(std::exchange(w.posting, 0));  // an answer to that is of no use any more
+  for (const auto shard : w.shards) ++unsent_[shard];
+}
+
+void delivery_outbox::begin_again(std::uint16_t session_shard) {
+  ++attempts_[session_shard];
+  for (auto& [place, w] : pending_)
+    if (std::binary_search(w.shards.begin(), w.shards.end(), session_shard)) unsend(w);
+}
+
 /// Something before it for the same session shard was not taken, or not sent.
-bool delivery_outbox::held_back(const peer::Deliver& content) const {
-  for (const auto& [request, w] : pending_) {
-    if (w.sent || &w.what.content == &content) continue;
-    if (share_a_shard(w.what.content, content)) return true;
+bool delivery_outbox::held_back(const waiting& w) const {
+  // It is counted itself.
+  return std::any_of(w.shards.begin(), w.shards.end(),
+                     [&](std::uint16_t shard) { return unsent_[shard] > 1; });
+}
+
+void delivery_outbox::post(letters::iterator at) {
+  auto& w = at->second;
+  auto& content = w.what.content;
+  const bool here = w.what.to == view_.self;
+  if (!here && (w.what.to == cluster::no_node || !view_.is_up(w.what.to))) return;
+  content.set_epoch(view_.owner(shard_).epoch);
+  content.clear_attempt_shards();
+  content.clear_attempts();
+  for (const auto shard : w.shards) {
+    if (attempts_[shard] == 0) continue;
+    content.add_attempt_shards(shard);
+    content.add_attempts(attempts_[shard]);
   }
-  return false;
-}
-
-bool delivery_outbox::holds_back(shard_id session_shard) const {
-  const std::array<std::uint32_t, 1> wanted{number(session_shard)};
-  return std::any_of(pending_.begin(), pending_.end(), [&](const auto& each) {
-    return !each.second.sent && concerns(each.second.what.content, wanted);
-  });
-}
-
-bool delivery_outbox::post(std::uint64_t request, waiting& w, bool again) {
-  w.what.content.set_again(again);
-  if (w.what.to == cluster::no_node || !view_.is_up(w.what.to)) return false;
-  w.what.content.set_request(request);
-  w.sent = net_.send(w.what.to, frame_kind::deliver, number(shard_), w.what.content);
-  return w.sent;
+  const auto posting = next_posting_++;
+  content.set_request(posting);
+  if (!here && !net_.send(w.what.to, frame_kind::deliver, number(shard_), content)) return;
+  w.posting = posting;
+  posted_.emplace(posting, at->first);
+  for (const auto shard : w.shards) --unsent_[shard];
+  if (!here) return;
+  const auto copy = content;  // it may be answered at once
+  here_(copy);
 }
 
 void delivery_outbox::answered(cluster::node_id from, const peer::DeliverAnswer& answer) {
-  auto it = pending_.find(answer.request());
-  if (it == pending_.end() || it->second.what.to != from) return;
-  auto done = std::move(it->second);
-  pending_.erase(it);
+  const auto posted = posted_.find(answer.request());
+  if (posted == posted_.end()) return;
+  const auto at = pending_.find(posted->second);
+  if (at->second.what.to != from) return;
+  const auto place = at->first.first;
+  auto done = take(at);
   if (answer.elsewhere().empty() || answer.failed())
     return report_({done.commitment, -1, answer.failed()});
   // Some of the sessions have another owner: they are still to be served, and what was sent
   // behind is refused as well.
-  for (auto later = pending_.lower_bound(answer.request()); later != pending_.end(); ++later)
-    if (later->second.what.to == from && concerns(later->second.what.content, answer.elsewhere()))
-      later->second.sent = false;
-  peer::Deliver left;
-  left.set_epoch(done.what.content.epoch());
+  letter left;
+  left.wanted = true;  // to nobody yet: see retry()
   for (auto& item : *done.what.content.mutable_items()) {
     peer::DeliverItem kept;
     for (auto& r : *item.mutable_receivers()) {
@@ -143,25 +178,34 @@ void delivery_outbox::answered(cluster::node_id from, const peer::DeliverAnswer&
     if (kept.receivers().empty()) continue;
     *kept.mutable_body() = std::move(*item.mutable_body());
     kept.set_replayed(item.replayed());
-    *left.add_items() = std::move(kept);
+    *left.content.add_items() = std::move(kept);
   }
-  if (left.items().empty()) return report_({done.commitment, -1, false});
-  auto& again = pending_[answer.request()];
-  again.commitment = done.commitment;
-  again.what.content = std::move(left);
-  again.what.wanted = true;  // to nobody yet: see retry()
+  if (left.content.items().empty()) return report_({done.commitment, -1, false});
+  const auto again = put(place, done.commitment, std::move(left));
+  for (const auto shard : again->second.shards) begin_again(shard);
 }
 
 void delivery_outbox::lost(cluster::node_id node) {
-  for (auto& [request, w] : pending_)
-    if (w.what.to == node) w.sent = false;
+  std::vector<std::uint16_t> shards;
+  for (const auto& [place, w] : pending_)
+    if (w.posting != 0 && w.what.to == node)
+      shards.insert(shards.end(), w.shards.begin(), w.shards.end());
+  std::sort(shards.begin(), shards.end());
+  shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+  for (const auto shard : shards) begin_again(shard);
 }
 
 void delivery_outbox::adopt(std::uint64_t commitment, peer::Deliver content) {
-  auto& w = pending_[next_request_++];
-  w.commitment = commitment;
-  w.what.content = std::move(content);
-  w.what.wanted = true;  // to nobody yet: see retry()
+  letter l;
+  l.content = std::move(content);
+  l.wanted = true;  // to nobody yet: see retry()
+  put(next_place_++, commitment, std::move(l));
+}
+
+void delivery_outbox::clear() {
+  pending_.clear();
+  posted_.clear();
+  std::fill(unsent_.begin(), unsent_.end(), 0);
 }
 
 void delivery_outbox::serve_here() {
@@ -169,25 +213,27 @@ void delivery_outbox::serve_here() {
 }
 
 void delivery_outbox::retry() {
-  std::vector<std::uint64_t> unsent;
-  for (const auto& [request, w] : pending_) {
-    // A shard that has another owner: what its last one has not answered goes there.
-    const bool moved = std::any_of(
-        w.what.content.items().begin(), w.what.content.items().end(), [&](const auto& item) {
-          return std::any_of(item.receivers().begin(), item.receivers().end(), [&](const auto& r) {
-            return view_.owner(session_id(r.session()).shard()).node != w.what.to;
-          });
-        });
-    if (!w.sent || moved) unsent.push_back(request);
+  // A shard that has another owner: what its last one has not answered goes there.
+  std::vector<std::uint16_t> moved;
+  for (const auto& [place, w] : pending_)
+    for (const auto shard : w.shards)
+      if (w.posting != 0 && view_.owner(static_cast<shard_id>(shard)).node != w.what.to)
+        moved.push_back(shard);
+  std::sort(moved.begin(), moved.end());
+  moved.erase(std::unique(moved.begin(), moved.end()), moved.end());
+  for (const auto shard : moved) begin_again(shard);
+  std::vector<std::pair<std::uint64_t, waiting>> unsent;
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const auto at = it++;
+    if (at->second.posting != 0) continue;
+    const auto place = at->first.first;
+    unsent.emplace_back(place, take(at));
   }
-  for (const auto request : unsent) {
-    auto node = pending_.extract(request);
-    if (!node.empty()) split(std::move(node.mapped()));
-  }
+  for (auto& [place, w] : unsent) split(place, std::move(w));
 }
 
 /// By the owners as they are now.
-void delivery_outbox::split(waiting w) {
+void delivery_outbox::split(std::uint64_t place, waiting w) {
   std::vector<letter> parts;
   std::int64_t index = 0;
   for (auto& item : *w.what.content.mutable_items()) {
@@ -200,7 +246,6 @@ void delivery_outbox::split(waiting w) {
         it = parts.emplace(parts.end());
         it->to = node;
         it->wanted = true;
-        it->content.set_epoch(w.what.content.epoch());
       }
       if (it->last != index) {
         it->last = index;
@@ -214,19 +259,8 @@ void delivery_outbox::split(waiting w) {
   if (parts.size() != 1)
     report_({w.commitment, static_cast<int>(parts.size()) - 1, false});
   for (auto& part : parts) {
-    const auto request = next_request_++;
-    auto& again = pending_[request];
-    again.what = std::move(part);
-    again.commitment = w.commitment;
-    if (again.what.to == view_.self) {
-      again.what.content.set_request(request);
-      again.what.content.set_again(true);
-      again.sent = true;
-      const auto content = again.what.content;  // it may be answered at once
-      here_(content);
-    } else {
-      post(request, again, true);
-    }
+    const auto at = put(place, w.commitment, std::move(part));
+    if (!held_back(at->second)) post(at);
   }
 }
 

@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "actors/broker/remote/peers.hpp"
@@ -13,9 +15,12 @@ namespace troupe::broker {
 
 /// What a topic shard has for sessions of other nodes: one frame for a batch
 /// and node, whatever the fan-out. What durable sessions are owed stays here
-/// until their node has kept it, and is sent again when their shard has another
-/// owner or a link was broken. What one node refuses holds back all that is behind it for the
-/// same session shard, on both sides: it comes again in its order. Belongs to its topic shard.
+/// until their node has kept it.
+///
+/// What is for one session shard is a stream in order, and each try to send it an attempt with a
+/// number: when something was refused, or may be lost with a link, or the shard has another owner,
+/// all that is not answered is sent again from the first on, as the next attempt. A node that
+/// refused one refuses all of that attempt. Belongs to its topic shard.
 class delivery_outbox {
  public:
   /// Messages for sessions of this node after all: their shard has just come here.
@@ -48,9 +53,9 @@ class delivery_outbox {
   void lost(cluster::node_id node);
 
   /// Something for that session shard was not taken yet: what comes now has to go behind it.
-  bool holds_back(shard_id session_shard) const;
+  bool holds_back(shard_id session_shard) const { return unsent_[number(session_shard)] != 0; }
   /// Another node owns the topic shard: nothing is answered any more.
-  void clear() noexcept { pending_.clear(); }
+  void clear();
   std::size_t pending() const noexcept { return pending_.size(); }
 
  private:
@@ -62,15 +67,24 @@ class delivery_outbox {
   };
   struct waiting {
     letter what;
+    std::vector<std::uint16_t> shards;  // of its receivers
     std::uint64_t commitment = 0;
-    bool sent = false;
+    std::uint64_t posting = 0;  // as what it was sent; 0: it was not
   };
+  /// Place in the order, and which part of what came there.
+  using key = std::pair<std::uint64_t, std::uint64_t>;
+  using letters = std::map<key, waiting>;
 
   cluster::node_id node_of(session_id id, bool kept, cluster::node_id announcer) const;
   letter& letter_for(cluster::node_id node, bool wanted);
-  bool post(std::uint64_t request, waiting& w, bool again);
-  bool held_back(const peer::Deliver& content) const;
-  void split(waiting w);
+  letters::iterator put(std::uint64_t place, std::uint64_t commitment, letter what);
+  waiting take(letters::iterator at);
+  void unsend(waiting& w);
+  /// All for that session shard will be sent again.
+  void begin_again(std::uint16_t session_shard);
+  void post(letters::iterator at);
+  bool held_back(const waiting& w) const;
+  void split(std::uint64_t place, waiting w);
 
   peers& net_;
   const shard_id shard_;
@@ -80,8 +94,13 @@ class delivery_outbox {
   std::vector<letter> letters_;
   const publish_item* item_ = nullptr;  // added last
   std::int64_t item_number_ = 0;
-  std::map<std::uint64_t, waiting> pending_;  // by request: in the order of the first sending
-  std::uint64_t next_request_ = 1;
+  letters pending_;
+  std::unordered_map<std::uint64_t, key> posted_;
+  std::vector<std::uint32_t> unsent_;    // by session shard
+  std::vector<std::uint64_t> attempts_;  // the same
+  std::uint64_t next_place_ = 1;
+  std::uint64_t next_part_ = 1;
+  std::uint64_t next_posting_ = 1;
   bool for_here_ = false;
 };
 

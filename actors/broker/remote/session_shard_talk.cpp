@@ -160,6 +160,10 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     if (who) tell(who->actor(), reread{});
     return;
   }
+  if (frame.not_owner()) {
+    if (auto it = openings_.find(frame.request()); it != openings_.end()) it->second.sent = false;
+    return;
+  }
   auto node = openings_.extract(frame.request());
   if (node.empty()) return;
   auto& wanted = node.mapped();
@@ -342,7 +346,14 @@ void session_shard::send_route(std::uint64_t request, waiting_route& w) {
 }
 
 void session_shard::on_route(cluster::node_id from, const peer::RouteChange& frame) {
-  if (!is_owner() || frame.route().filter().empty()) return;
+  if (!is_owner()) {
+    peer::RouteAnswer answer;
+    answer.set_request(frame.request());
+    answer.set_not_owner(true);
+    context_.remote->send(from, frame_kind::session_route_answer, number(shard_), answer);
+    return;
+  }
+  if (frame.route().filter().empty()) return;
   const auto who = context_.remote->sessions().find(session_id(frame.route().session()));
   if (!who || who->remote()) {
     peer::RouteAnswer answer;  // it has ended
@@ -408,7 +419,13 @@ void session_shard::on(const peer_message& frame) {
         wanted.durable = c.durable();
         wanted.username = c.username();
         if (c.has_will()) wanted.will = will_of(c.will());
-        if (!is_owner()) return;  // it hears of the new owner and asks there
+        if (!is_owner()) {
+          peer::SessionGrant answer;
+          answer.set_request(c.request());
+          answer.set_not_owner(true);
+          context_.remote->send(frame.from, frame_kind::session_grant, number(shard_), answer);
+          return;
+        }
         if (loading_)
           openings_.emplace(next_request_++, std::move(wanted));
         else
@@ -430,6 +447,11 @@ void session_shard::on(const peer_message& frame) {
       return read(peer::RouteChange{}, [&](auto& c) { on_route(frame.from, c); });
     case frame_kind::session_route_answer:
       return read(peer::RouteAnswer{}, [&](auto& c) {
+        if (c.not_owner()) {
+          if (auto it = route_changes_.find(c.request()); it != route_changes_.end())
+            it->second.sent = false;
+          return;
+        }
         auto node = route_changes_.extract(c.request());
         if (node.empty()) return;
         const auto& change = node.mapped().change;

@@ -27,7 +27,11 @@ void count_down(std::atomic<std::uint64_t>& sum, std::size_t bytes) noexcept {
 }  // namespace
 
 store_front::store_front(storage::store& own, storage::shard_replicas& replicas, peers& net)
-    : own_(own), replicas_(replicas), net_(net) {}
+    : own_(own),
+      replicas_(replicas),
+      net_(net),
+      attempts_(net.shards()),
+      commits_waiting_(net.shards()) {}
 
 // --- questions to other nodes ------------------------------------------------------
 
@@ -42,7 +46,21 @@ void store_front::ask(question wanted) {
   waiting_bytes_.fetch_add(wanted.bytes, std::memory_order_relaxed);
   const auto request = next_request_++;
   auto& kept = questions_.emplace(request, std::move(wanted)).first->second;
-  post(request, kept);
+  if (kept.kind != frame_kind::store_commit) return post(request, kept);
+  commits_waiting_[number(kept.shard)].fetch_add(1, std::memory_order_relaxed);
+  // Nothing goes before what was refused.
+  const bool behind = std::any_of(questions_.begin(), questions_.find(request), [&](auto& each) {
+    return each.second.kind == frame_kind::store_commit && each.second.shard == kept.shard &&
+           !each.second.sent;
+  });
+  if (!behind) post(request, kept);
+}
+
+/// With the lock.
+void store_front::begin_again(shard_id shard) {
+  ++attempts_[number(shard)];
+  for (auto& [request, q] : questions_)
+    if (q.kind == frame_kind::store_commit && q.shard == shard) q.sent = false;
 }
 
 /// With the lock: what is asked of a node arrives in the order of the requests.
@@ -51,6 +69,7 @@ void store_front::post(std::uint64_t request, question& q) {
   if (to == cluster::no_node || (to == net_.self() && q.kind == frame_kind::store_read)) return;
   if (to == net_.self()) return;
   q.commit.set_request(request);
+  q.commit.set_attempt(attempts_[number(q.shard)]);
   q.read.set_request(request);
   q.sent = q.kind == frame_kind::store_commit
                ? net_.send(to, q.kind, number(q.shard), q.commit)
@@ -77,21 +96,24 @@ void store_front::resend(const std::function<bool(const question&)>& which) {
       ++it;
     }
   }
-  // The shard has come to this node.
-  for (auto& q : here) {
-    if (q.kind == frame_kind::store_commit) {
-      auto decoded = storage::transaction_codec::decode(q.commit.transaction());
-      own_.commit(std::move(decoded.value),
-                  [answered = q.answered](const storage::commit_result& result) {
-                    peer::StoreAnswer answer;
-                    answer.set_ok(result.ok);
-                    answer.set_error(result.error);
-                    answer.set_first_order(result.first_order);
-                    answered(&answer);
-                  });
-    } else {
-      answer_read(own_, q.read, [page = q.page](peer::StorePage& made) { page(&made); });
-    }
+  for (auto& q : here) serve_own(std::move(q));
+}
+
+/// The shard has come to this node.
+void store_front::serve_own(question asked) {
+  if (asked.kind == frame_kind::store_commit) {
+    auto decoded = storage::transaction_codec::decode(asked.commit.transaction());
+    own_.commit(std::move(decoded.value),
+                [answered = asked.answered](const storage::commit_result& result) {
+                  peer::StoreAnswer answer;
+                  answer.set_ok(result.ok);
+                  answer.set_error(result.error);
+                  answer.set_first_order(result.first_order);
+                  answered(&answer);
+                });
+    commits_waiting_[number(asked.shard)].fetch_sub(1, std::memory_order_relaxed);
+  } else {
+    answer_read(own_, asked.read, [page = asked.page](peer::StorePage& made) { page(&made); });
   }
 }
 
@@ -113,14 +135,21 @@ void store_front::peer_down(cluster::node_id node) {
         it = questions_.erase(it);
         continue;
       }
-      if (net_.owner(q.shard).node == node) q.sent = false;
+      if (net_.owner(q.shard).node == node && std::exchange(q.sent, false) &&
+          q.kind == frame_kind::store_commit)
+        begin_again(q.shard);
       ++it;
     }
+    std::erase_if(streams_, [&](const auto& each) { return each.first.first == node; });
   }
   for (auto& q : lost) q.page(nullptr);
 }
 
 void store_front::owner_changed(shard_id shard) {
+  {
+    std::lock_guard lock(mutex_);
+    begin_again(shard);
+  }
   resend([&](const question& q) { return q.to == cluster::no_node && q.shard == shard; });
 }
 
@@ -134,6 +163,8 @@ void store_front::tick() {
         continue;
       }
       count_down(waiting_bytes_, it->second.bytes);
+      if (it->second.kind == frame_kind::store_commit)
+        commits_waiting_[number(it->second.shard)].fetch_sub(1, std::memory_order_relaxed);
       late.push_back(std::move(it->second));
       it = questions_.erase(it);
     }
@@ -149,16 +180,21 @@ void store_front::received(cluster::node_id from, const frame_head& head,
                            const std::string& bytes) {
   if (head.shard >= net_.shards()) return;
   const auto shard = static_cast<shard_id>(head.shard);
-  const auto take = [&](std::uint64_t request, bool not_owner) {
+  const auto take = [&](std::uint64_t request, bool not_owner, std::uint64_t attempt) {
     std::lock_guard lock(mutex_);
     auto it = questions_.find(request);
     question found;
     if (it == questions_.end()) return found;
-    if (not_owner) {
-      it->second.sent = false;  // again when the owner is known
+    if (not_owner) {  // again when the owner is known
+      if (it->second.kind != frame_kind::store_commit)
+        it->second.sent = false;
+      else if (attempt == attempts_[number(it->second.shard)])
+        begin_again(it->second.shard);
       return found;
     }
     count_down(waiting_bytes_, it->second.bytes);
+    if (it->second.kind == frame_kind::store_commit)
+      commits_waiting_[number(it->second.shard)].fetch_sub(1, std::memory_order_relaxed);
     found = std::move(it->second);
     questions_.erase(it);
     return found;
@@ -177,13 +213,14 @@ void store_front::received(cluster::node_id from, const frame_head& head,
     case frame_kind::store_answer: {
       peer::StoreAnswer frame;
       if (!frame.ParseFromString(bytes)) return;
-      if (auto q = take(frame.request(), frame.not_owner()); q.answered) q.answered(&frame);
+      if (auto q = take(frame.request(), frame.not_owner(), frame.attempt());
+          q.answered) q.answered(&frame);
       return;
     }
     case frame_kind::store_page: {
       peer::StorePage frame;
       if (!frame.ParseFromString(bytes)) return;
-      if (auto q = take(frame.request(), frame.not_owner()); q.page) q.page(&frame);
+      if (auto q = take(frame.request(), frame.not_owner(), 0); q.page) q.page(&frame);
       return;
     }
     default:
@@ -194,25 +231,32 @@ void store_front::received(cluster::node_id from, const frame_head& head,
 // --- as the owner ------------------------------------------------------------------
 
 void store_front::serve(cluster::node_id from, shard_id shard, const peer::StoreCommit& frame) {
-  const auto reply = [this, from, shard,
+  const auto attempt = frame.attempt();
+  const auto reply = [this, from, shard, attempt,
                       request = frame.request()](const storage::commit_result& result) {
     peer::StoreAnswer answer;
     answer.set_request(request);
     answer.set_ok(result.ok);
     answer.set_error(result.error);
     answer.set_first_order(result.first_order);
+    answer.set_not_owner(result.not_owner);
+    if (result.not_owner) answer.set_attempt(attempt);
     net_.send(from, frame_kind::store_answer, number(shard), answer);
   };
-  if (!net_.owns(shard)) {
-    peer::StoreAnswer answer;
-    answer.set_request(frame.request());
-    answer.set_not_owner(true);
-    net_.send(from, frame_kind::store_answer, number(shard), answer);
-    return;
+  const auto owner = net_.owner(shard);
+  {
+    // All of an attempt is for one epoch: what was lost with an earlier one must not come behind.
+    std::lock_guard lock(mutex_);
+    const auto [it, fresh] = streams_.try_emplace({from, shard});
+    auto& s = it->second;
+    if (fresh || attempt != s.attempt) s = {attempt, owner.epoch, false};
+    s.refused = s.refused || owner.node != net_.self() || owner.epoch != s.epoch;
+    if (s.refused) return reply({false, {}, 0, true});
   }
   auto decoded = storage::transaction_codec::decode(frame.transaction());
   if (!decoded.error.empty() || decoded.value.shard() != shard)
     return reply({false, "The transaction cannot be read", 0});
+  decoded.value.epoch(owner.epoch);
   own_.commit(std::move(decoded.value), reply);
 }
 
@@ -255,7 +299,9 @@ void store_front::read_own_retained(std::string filter, std::string cursor,
 
 void store_front::commit(storage::transaction writes, committed done) {
   const auto shard = writes.shard();
-  if (!shard || net_.owns(*shard)) return own_.commit(std::move(writes), std::move(done));
+  if (!shard || (net_.owns(*shard) &&
+                 commits_waiting_[number(*shard)].load(std::memory_order_relaxed) == 0))
+    return own_.commit(std::move(writes), std::move(done));
   question q;
   q.shard = *shard;
   q.kind = frame_kind::store_commit;

@@ -92,6 +92,8 @@ class store_front final : public storage::store {
   void ask(question wanted);
   void post(std::uint64_t request, question& q);
   void resend(const std::function<bool(const question&)>& which);
+  void begin_again(shard_id shard);
+  void serve_own(question asked);
   void serve(cluster::node_id from, shard_id shard, const peer::StoreCommit& frame);
   void serve(cluster::node_id from, shard_id shard, const peer::StoreRead& frame);
   void read_own_retained(std::string filter, std::string cursor, std::uint32_t max_count,
@@ -106,6 +108,18 @@ class store_front final : public storage::store {
   std::mutex mutex_;
   std::map<std::uint64_t, question> questions_;  // by request: resent in that order
   std::uint64_t next_request_ = 1;
+  /// Of commits, by shard: the number of this try to send them. When one is refused, or may be
+  /// lost, all come again in their order as the next attempt.
+  std::vector<std::uint64_t> attempts_;
+  /// Transactions that wait in questions_: what comes now goes behind them.
+  std::vector<std::atomic<std::uint32_t>> commits_waiting_;
+  /// As the owner, of the commits of a node: the epoch of the attempt at hand, or that it is over.
+  struct stream {
+    std::uint64_t attempt = 0;
+    std::uint64_t epoch = 0;
+    bool refused = false;
+  };
+  std::map<std::pair<cluster::node_id, shard_id>, stream> streams_;
   std::atomic<std::uint64_t> waiting_bytes_{0};
   bool closed_ = false;
 };

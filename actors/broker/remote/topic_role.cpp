@@ -14,6 +14,10 @@ constexpr unsigned patience = 15;
 // Clean sessions that have not been announced by then are not waited for.
 constexpr unsigned patience_for_clean = 3;
 
+// Of an item for which nobody waits but that somebody may be owed: it is kept until the owner has
+// taken it, too.
+constexpr std::uint64_t kept_token = 1ULL << 61;
+
 bool nobody_waits(const publish_batch& batch) {
   return std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
     return item.token == 0 && item.body->level() == mqtt::qos::at_most_once;
@@ -59,13 +63,7 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
     return;
   }
   if (batch->origin != cluster::no_node) {
-    if (light) return;
-    if (std::find(refused_.begin(), refused_.end(), batch->origin) == refused_.end())
-      refused_.push_back(batch->origin);
-    peer::PublishAnswer frame;
-    frame.set_request(batch->request);
-    frame.set_not_owner(true);
-    net_.send(batch->origin, frame_kind::publish_answer, number(shard_), frame);
+    if (!light) refuse(*batch);
     return;
   }
   // Nobody owns it: clean sessions of this side go on with the routes at hand.
@@ -81,23 +79,44 @@ void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) 
 
 void topic_role::forward(std::shared_ptr<publish_batch> batch) {
   waiting_publish w;
-  w.open = static_cast<std::size_t>(std::count_if(
-      batch->items.begin(), batch->items.end(), [](const auto& item) { return item.token != 0; }));
+  const bool light = nobody_waits(*batch);
   w.batch = std::move(batch);
-  if (nobody_waits(*w.batch)) return send(0, w, false);
+  if (light) {
+    send(0, w);
+    return;
+  }
+  for (auto& item : w.batch->items) {
+    if (item.token == 0 && item.body->level() != mqtt::qos::at_most_once) item.token = kept_token;
+    w.open += item.token != 0 ? 1 : 0;
+  }
   const auto request = next_request_++;
-  const bool behind = std::any_of(publishes_.begin(), publishes_.end(),
-                                  [](const auto& each) { return !each.second.sent; });
   auto& kept = publishes_.emplace(request, std::move(w)).first->second;
-  if (!behind) send(request, kept, false);
+  if (unsent_++ == 0) send(request, kept);
 }
 
-void topic_role::send(std::uint64_t request, waiting_publish& w, bool again) {
+/// What the owner does not take, it does not take what came behind either.
+void topic_role::refuse(const publish_batch& batch) {
+  auto& last = refused_[batch.origin];
+  last = std::max(last, batch.attempt);
+  peer::PublishAnswer frame;
+  frame.set_request(batch.request);
+  frame.set_not_owner(true);
+  frame.set_attempt(batch.attempt);
+  net_.send(batch.origin, frame_kind::publish_answer, number(shard_), frame);
+}
+
+void topic_role::begin_again() {
+  ++attempt_;
+  for (auto& [request, w] : publishes_) w.sent = false;
+  unsent_ = publishes_.size();
+}
+
+bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   const auto to = view_.owner(shard_).node;
-  if (to == cluster::no_node || !view_.is_up(to)) return;
+  if (to == cluster::no_node || !view_.is_up(to)) return false;
   peer::Publish frame;
   frame.set_request(request);
-  frame.set_again(again);
+  frame.set_attempt(attempt_);
   frame.set_from(w.batch->from.value);
   for (const auto& item : w.batch->items) {
     auto& added = *frame.add_items();
@@ -116,9 +135,10 @@ void topic_role::send(std::uint64_t request, waiting_publish& w, bool again) {
       added.set_declined_by(item.declined->declined_by->id().value);
     }
   }
-  w.sent = net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0);
-  // A message that nobody waits for but that somebody may be owed: it is in good hands.
-  if (w.sent && w.open == 0 && request != 0) publishes_.erase(request);
+  if (!net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0))
+    return false;
+  if (request != 0 && !std::exchange(w.sent, true)) --unsent_;
+  return true;
 }
 
 void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
@@ -126,6 +146,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
   batch->from = session_id(frame.from());
   batch->origin = from;
   batch->request = frame.request();
+  batch->attempt = frame.attempt();
   std::uint64_t position = 0;
   for (const auto& item : frame.items()) {
     ++position;
@@ -152,25 +173,20 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
     }
   }
   if (batch->items.empty()) return;
-  if (frame.again()) std::erase(refused_, from);
-  const bool refused = std::find(refused_.begin(), refused_.end(), from) != refused_.end();
-  if (nobody_waits(*batch) || (is_owner() && !refused)) return publish(std::move(batch));
-  if (!refused) refused_.push_back(from);
-  peer::PublishAnswer answer;
-  answer.set_request(frame.request());
-  answer.set_not_owner(true);
-  net_.send(from, frame_kind::publish_answer, number(shard_), answer);
+  if (nobody_waits(*batch)) return publish(std::move(batch));
+  const auto last = refused_.find(from);
+  if (last != refused_.end() && batch->attempt <= last->second) return refuse(*batch);
+  publish(std::move(batch));
 }
 
 void topic_role::on_answer(const peer::PublishAnswer& frame) {
   auto it = publishes_.find(frame.request());
-  if (it == publishes_.end()) return;
-  auto& w = it->second;
   if (frame.not_owner()) {
-    // And so is what was sent behind it.
-    for (; it != publishes_.end(); ++it) it->second.sent = false;
+    if (frame.attempt() == attempt_) begin_again();
     return;
   }
+  if (it == publishes_.end()) return;
+  auto& w = it->second;
   publish_outcomes outcomes;
   const auto known = std::min<std::size_t>(static_cast<std::size_t>(frame.items_size()),
                                            frame.reasons().size());
@@ -179,27 +195,31 @@ void topic_role::on_answer(const peer::PublishAnswer& frame) {
     if (position >= w.batch->items.size()) continue;
     auto& item = w.batch->items[position];
     if (item.token == 0) continue;  // answered before
-    outcomes.emplace_back(std::exchange(item.token, 0),
-                          static_cast<mqtt::reason_code>(frame.reasons()[i]));
+    const auto token = std::exchange(item.token, 0);
+    if (token != kept_token)
+      outcomes.emplace_back(token, static_cast<mqtt::reason_code>(frame.reasons()[i]));
     if (w.open > 0) --w.open;
   }
   const auto batch = w.batch;
-  if (w.open == 0) publishes_.erase(it);
+  if (w.open == 0) {
+    if (!w.sent) --unsent_;
+    publishes_.erase(it);
+  }
   answer(context_, shard_, *batch, std::move(outcomes));
 }
 
 void topic_role::give_up(const publish_batch& batch) {
   publish_outcomes outcomes;
   for (const auto& item : batch.items)
-    if (item.token != 0) outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
+    if (item.token != 0 && item.token != kept_token)
+      outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
   context_.count(observe::counter::publishes_refused_no_owner, batch.items.size());
   answer(context_, shard_, batch, std::move(outcomes));
 }
 
 void topic_role::resend() {
-  std::vector<std::uint64_t> requests;  // send() may erase
-  for (const auto& [request, w] : publishes_) requests.push_back(request);
-  for (const auto request : requests) send(request, publishes_.at(request), true);
+  for (auto& [request, w] : publishes_)
+    if (!w.sent && !send(request, w)) break;  // nor anything behind it
   for (auto& [request, w] : changes_) send(request, w);
 }
 
@@ -209,6 +229,7 @@ void topic_role::on(const owner_now& change) {
   const bool was_owner = is_owner();
   view_.owners[number(change.shard)] = change.owner;
   if (change.shard == shard_) {
+    begin_again();
     if (was_owner && !is_owner()) step_down();
     if (is_owner()) {
       take_over();
@@ -227,6 +248,7 @@ void topic_role::take_over() {
   announced_ = own_;
   awaited_ = view_.up;
   // What waited for an owner is ours, in its order.
+  unsent_ = 0;
   for (auto& [request, w] : std::exchange(publishes_, {})) held_.push_back({std::move(w.batch), 0});
   const auto version = context_.wildcards.version();
   for (auto& [request, w] : std::exchange(changes_, {}))
@@ -266,10 +288,10 @@ void topic_role::on(const peer_changed& change) {
   view_.set_up(change.node, change.up);
   if (!change.up) {
     std::erase(awaited_, change.node);
-    std::erase(refused_, change.node);
+    refused_.erase(change.node);  // what it sends from now on is sent anew
     outbox_.lost(change.node);
     if (change.node == view_.owner(shard_).node) {
-      for (auto& [request, w] : publishes_) w.sent = false;
+      begin_again();
       for (auto& [request, w] : changes_) w.sent = false;
     }
     // Clean sessions ended with their node, or begin anew when it is seen again.
@@ -297,12 +319,12 @@ void topic_role::tick() {
     for (auto& each : std::exchange(held_, {})) give_up(*each.batch);
   bool late = false;
   for (auto& [request, w] : publishes_) late = ++w.age > patience || late;
-  if (late)
+  if (late) {
+    unsent_ = 0;
     for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch);
-  std::vector<std::uint64_t> unsent;
-  for (const auto& [request, w] : publishes_)
-    if (!w.sent) unsent.push_back(request);
-  for (const auto request : unsent) send(request, publishes_.at(request), true);
+  }
+  for (auto& [request, w] : publishes_)
+    if (!w.sent && !send(request, w)) break;
   for (auto it = changes_.begin(); it != changes_.end();) {
     auto& w = it->second;
     // A clean session is in force on its own node; more cannot be had now.
@@ -372,6 +394,7 @@ void topic_role::on(const routes_announced& told) {
     routes_.erase_if([&](const subscription& s) {  // what earlier owners had told
       return s.who->kept() && s.who->remote() && s.who->id().shard() == told.shard;
     });
+    outbox_.retry();  // its sessions are known here by now
     return check();
   }
   const auto to = view_.owner(shard_).node;

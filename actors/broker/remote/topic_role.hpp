@@ -38,6 +38,7 @@ class topic_role {
 
   bool is_owner() const noexcept { return view_.owner(shard_).node == view_.self; }
   std::uint64_t epoch() const { return view_.owner(shard_).epoch; }
+  const topic_view& view() const noexcept { return view_; }
   delivery_outbox& outbox() noexcept { return outbox_; }
 
   /// From a session of this node, or of another one to its owner.
@@ -71,7 +72,9 @@ class topic_role {
   };
 
   void forward(std::shared_ptr<publish_batch> batch);
-  void send(std::uint64_t request, waiting_publish& w, bool again);
+  bool send(std::uint64_t request, waiting_publish& w);
+  void begin_again();
+  void refuse(const publish_batch& batch);
   void send(std::uint64_t request, waiting_route& w);
   void give_up(const publish_batch& batch);
   void take_over();
@@ -106,8 +109,12 @@ class topic_role {
   };
   std::deque<held> held_;  // owner, but not serving yet
   std::map<std::uint64_t, waiting_publish> publishes_;
-  /// As the owner: nodes of which a publish was refused, until all come again in their order.
-  std::vector<cluster::node_id> refused_;
+  std::size_t unsent_ = 0;  // of them
+  /// The number of this try to send them: when one is refused, or may be lost, all come again, in
+  /// their order, as the next attempt.
+  std::uint64_t attempt_ = 0;
+  /// As the owner: the attempt of a node that was refused last, with all that comes behind.
+  std::map<cluster::node_id, std::uint64_t> refused_;
   std::map<std::uint64_t, waiting_route> changes_;
   std::uint64_t next_request_ = 1;
   announcements announced_by_;

@@ -14,8 +14,7 @@ void topic_shard::hand_over(std::uint64_t number, part& from) {
   from.done = true;
   auto& of = commitments_.at(number);
   if (of.deliver_from != cluster::no_node) {
-    of.elsewhere.push_back(troupe::number(from.shard));
-    refused_.insert({of.deliver_from, from.shard});
+    refuse(from.shard, of);
     close(number);
     return;
   }
@@ -106,9 +105,11 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
   if (frame.epoch() < role_->epoch()) return;
   commitment pending;
   std::vector<parcel> now;
-  if (frame.again())
-    for (const auto& each : frame.items())
-      for (const auto& r : each.receivers()) refused_.erase({from, session_id(r.session()).shard()});
+  pending.deliver_from = from;
+  pending.deliver_request = frame.request();
+  for (int i = 0; i < std::min(frame.attempts_size(), frame.attempt_shards_size()); ++i)
+    pending.attempts.emplace_back(static_cast<shard_id>(frame.attempt_shards(i)),
+                                  frame.attempts(i));
   for (const auto& each : frame.items()) {
     publish_item item;
     item.body = body_of(each.body());
@@ -117,13 +118,29 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     resolve(from, each, pending);
     if (!to_->empty()) hand_to(item, pending, now);
   }
-  pending.deliver_from = from;
-  pending.deliver_request = frame.request();
   if (!pending.parts.empty())
     commit(std::move(pending), 0);
   else if (frame.request() != 0)
     finish(pending);
   hand_out(now);
+}
+
+std::uint64_t topic_shard::attempt_of(const commitment& pending, shard_id session_shard) {
+  for (const auto& [shard, attempt] : pending.attempts)
+    if (shard == session_shard) return attempt;
+  return 0;
+}
+
+/// Something before it in the same attempt was refused.
+bool topic_shard::is_refused(shard_id session_shard, const commitment& pending) const {
+  const auto it = refused_.find({pending.deliver_from, session_shard});
+  return it != refused_.end() && attempt_of(pending, session_shard) <= it->second;
+}
+
+void topic_shard::refuse(shard_id session_shard, commitment& pending) {
+  auto& last = refused_[{pending.deliver_from, session_shard}];
+  last = std::max(last, attempt_of(pending, session_shard));
+  pending.elsewhere.push_back(number(session_shard));
 }
 
 /// The receivers that are here.
@@ -137,10 +154,9 @@ void topic_shard::resolve(cluster::node_id from, const peer::DeliverItem& item,
     auto who = context_.remote->sessions().find(id);
     const bool owned = context_.remote->serves(id.shard());
     const bool not_here = who ? who->kept() && (!owned || who->remote()) : !owned;
-    if (named.level() != 0 && (not_here || refused_.contains({from, id.shard()}))) {
-      refused_.insert({from, id.shard()});
+    if (named.level() != 0 && (is_refused(id.shard(), pending) || not_here)) {
       // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
-      pending.elsewhere.push_back(number(id.shard()));
+      refuse(id.shard(), pending);
       continue;
     }
     if (!who || who->ended() || who->remote()) continue;

@@ -92,7 +92,7 @@ class cluster_rig {
     }
     if (to != cluster::no_node) ++o.epoch;
     o.node = to;
-    log_->own(static_cast<shard_id>(shard), to);
+    log_->own(static_cast<shard_id>(shard), to, o.epoch);
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i]) tell_later(i, shard, o);
   }

@@ -21,14 +21,18 @@ class shared_log {
  public:
   shared_log(storage::rocks_store& state, std::uint16_t shards) : state_(state), shards_(shards) {}
 
-  void own(shard_id shard, cluster::node_id node) { shards_[number(shard)].owner = node; }
+  void own(shard_id shard, cluster::node_id node, std::uint64_t epoch) {
+    shards_[number(shard)].owner = node;
+    shards_[number(shard)].epoch = epoch;
+  }
   cluster::node_id owner(shard_id shard) const { return shards_[number(shard)].owner; }
   storage::rocks_store& state() { return state_; }
 
   void propose(cluster::node_id by, storage::transaction writes, storage::store::committed done) {
     const auto shard = writes.shard();
-    if (!shard || shards_[number(*shard)].owner != by) {
-      if (done) done({false, "Not the owner", 0});
+    const bool old = shard && writes.epoch() != 0 && writes.epoch() != shards_[number(*shard)].epoch;
+    if (!shard || shards_[number(*shard)].owner != by || old) {
+      if (done) done({false, "Not the owner", 0, true});
       return;
     }
     auto& log = shards_[number(*shard)];
@@ -50,6 +54,7 @@ class shared_log {
  private:
   struct log {
     cluster::node_id owner = cluster::no_node;
+    std::uint64_t epoch = 0;
     std::uint64_t index = 0;
     storage::order_no next_order = 1;
   };

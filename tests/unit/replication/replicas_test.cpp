@@ -63,10 +63,12 @@ TEST_CASE("who does not own a shard refuses", "[replication]") {
   std::optional<storage::commit_result> got;
   storage::transaction writes;
   writes.owe({shard, 1}, terms_of(), *text("t", "x"), {shard, 1});
-  rig.at(at).parts->store().commit_in(rig.at(at).epochs[1] + 1, std::move(writes),
-                                      [&](const storage::commit_result& result) { got = result; });
+  writes.epoch(rig.at(at).epochs[1] + 1);
+  rig.at(at).parts->store().commit(std::move(writes),
+                                   [&](const storage::commit_result& result) { got = result; });
   REQUIRE(rig.run_until([&] { return got.has_value(); }));
   CHECK_FALSE(got->ok);
+  CHECK(got->not_owner);
   CHECK(commit(rig, at, 10).empty());
 }
 
