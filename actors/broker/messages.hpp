@@ -183,6 +183,8 @@ struct kick {
   bool send_will = true;
   /// The session is wanted on another node: rest as soon as that is possible.
   bool yield = false;
+  /// It is awake on another node already: nothing that this one does counts any more.
+  bool stale = false;
   /// Seconds that the will of a session that goes on waits at least.
   std::uint32_t will_grace = 0;
 };
@@ -210,6 +212,7 @@ struct session_ended {
   session_id id;
   std::string client_id;
   caf::strong_actor_ptr actor;
+  bool stale = false;  // it goes on elsewhere
 };
 /// From a durable session that wants to sleep; forget follows.
 struct session_resting {

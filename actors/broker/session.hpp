@@ -114,6 +114,7 @@ class session final : public runtime::lean_actor,
   void finish_end();
   void rest();
   void yield_when_idle();
+  void vanish(mqtt::reason_code reason);
   void publish_will();
   void plan_offline_timer();
   void offline_timer_fired();

@@ -195,13 +195,22 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
   --commits_under_way_;
   if (!ok) {
     context_.count(counter::store_errors);
-    // Nothing that was promised is kept: the client has to come again.
+    // Nothing that was promised is kept: the client has to come again. (For an established
+    // connection there is no code for "unavailable" [MQTT-5.0, 3.14.2.1].)
     if (device_ != nullptr && connected_) {
-      constexpr auto reason = mqtt::reason_code::server_unavailable;
       if (order_)
-        std::exchange(device_, nullptr)->refused(reason, "The store cannot be written");
+        std::exchange(device_, nullptr)
+            ->refused(mqtt::reason_code::server_unavailable, "The store cannot be written");
       else
-        disconnect(reason, "The store cannot be written");
+        disconnect(mqtt::reason_code::implementation_specific_error, "The store cannot be written");
+    }
+    for (const auto& x : finished) {
+      if (x.what == after_commit::kind::taken)
+        inbound_.completed(x.number, mqtt::reason_code::implementation_specific_error, *this);
+      else if (x.what == after_commit::kind::received)
+        inbound_.not_released(static_cast<mqtt::packet_id>(x.number));
+      else if (x.what == after_commit::kind::outgoing)
+        outbound_.not_recorded(static_cast<mqtt::packet_id>(x.number));
     }
     return;
   }

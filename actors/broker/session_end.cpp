@@ -21,6 +21,7 @@ constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
 
 void session::on_kick(const kick& order) {
   if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (order.stale) return vanish(order.reason);
   if (!order.send_will) will_.reset();
   if (phase_ == phase::loading && order.end_session) {
     // What is under way must be known before it is handed to others.
@@ -160,6 +161,31 @@ void session::yield_when_idle() {
   yielding_ = false;
   rest();
   flush();
+}
+
+/// It lives on elsewhere: nothing more is written, or said of it.
+void session::vanish(mqtt::reason_code reason) {
+  disconnect(reason, mqtt::to_string(reason));
+  if (connected_) {
+    if (context_.client_event)
+      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(reason));
+    go_offline();
+  }
+  cancel_timer();
+  will_.reset();
+  writes_.reset();
+  after_.clear();
+  phase_ = phase::ending;
+  end_told_ = true;
+  who_->actor(nullptr);
+  for (const auto& [filter, terms] : subscriptions_) {
+    context_.subscriptions.fetch_sub(1);
+    if (topics::is_shared_prefix(filter)) context_.shared_subscriptions.fetch_sub(1);
+  }
+  subscriptions_.clear();
+  if (stored_) context_.durable_sessions.fetch_sub(1);
+  tell(shard_, session_ended{who_->id(), client_id_, strong(*this), true});
+  for (auto& waiting : std::exchange(waiting_, {})) tell(shard_, reopen{waiting});
 }
 
 std::int64_t session::expires_at() const {

@@ -23,7 +23,9 @@ constexpr std::int64_t sweep_interval_ms = 1'000;
 
 session_shard::session_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
                              std::uint64_t next_count)
-    : lean_actor(cfg), context_(context), next_count_(next_count), shard_(shard) {}
+    : lean_actor(cfg), context_(context), next_count_(next_count), shard_(shard) {
+  if (context_.remote != nullptr) next_request_ = context_.remote->first_request();
+}
 
 void session_shard::receive(caf::mailbox_element& m) {
   if (context_.released()) return;
@@ -114,6 +116,7 @@ void session_shard::open_here(const connect_order_ptr& order) {
   } else if (!it->second.awake) {
     wake_up(it->second, order->loop);
   }
+  if (context_.remote != nullptr && is_owner()) it->second.life = next_life();
   tell(it->second.awake, attach_client{order});
 }
 
@@ -189,13 +192,15 @@ void session_shard::erase_sleeping(entry& e) {
 
 void session_shard::ended(const session_ended& message) {
   auto it = sessions_.find(message.client_id);
+  std::uint64_t life = 0;
   if (it != sessions_.end() && it->second.who->id() == message.id) {
+    life = it->second.life;
     if (context_.remote != nullptr) context_.remote->sessions().erase(it->second.who);
     sessions_.erase(it);
   }
   context_.sessions.fetch_sub(1);
   tell(message.actor, forget{});
-  if (context_.remote != nullptr) ended_in_cluster(message);
+  if (context_.remote != nullptr && !message.stale) ended_in_cluster(message, life);
 }
 
 void session_shard::resting(session_resting& message) {

@@ -70,6 +70,8 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     /// As the owner: the node where it is awake, if not here.
     cluster::node_id at = cluster::no_node;
     std::unique_ptr<will_elsewhere> will;  // of a session that is not kept, awake elsewhere
+    /// Of the session, awake: a later one has a higher number, whoever owns the shard.
+    std::uint64_t life = 0;
     bool reading = false;    // its record comes from the store
     bool unclaimed = false;  // it was connected when the owner was lost: to be told by its node
   };
@@ -120,7 +122,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void open_in_cluster(const connect_order_ptr& order);
   void discard_elsewhere(entry& e);
   void trim_elsewhere(const entry& e);
-  void ended_in_cluster(const session_ended& message);
+  void ended_in_cluster(const session_ended& message, std::uint64_t life);
   void rested_in_cluster(const std::string& client_id);
   bool is_owner() const noexcept { return owner_.node == context_.remote->self(); }
   void send(std::uint64_t request, opening& wanted);
@@ -154,6 +156,9 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void end_of_lost(const subscriber_ptr& who);
   void mark_lost(entry& e);
   void yield(const entry& e, mqtt::reason_code reason, bool end);
+  void send_stale(cluster::node_id to, const subscriber& who, std::uint64_t life);
+  void not_here(const std::string& client_id, session_id id, std::uint64_t life);
+  std::uint64_t next_life() noexcept { return owner_.epoch << 32 | ++last_life_; }
   void publish_will(const entry& e);
   void announce(const entry& e, const storage::subscription_record& s, bool add);
   void tick();
@@ -175,13 +180,14 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   shard_owner owner_;
   bool loading_ = false;     // the owner reads the directory
   unsigned ticks_as_owner_ = 0;
+  std::uint32_t last_life_ = 0;
   std::map<std::uint64_t, opening> openings_;    // asked of the owner, or before it can serve
   std::map<std::string, opening> waiting_;       // as the owner: until another node lets go
   std::map<session_id, entry> leaving_;          // as the owner: replaced, to end on their nodes
   std::map<std::uint64_t, waiting_route> route_changes_;
   std::vector<std::pair<cluster::node_id, peer::SessionsHere>> claims_;  // while loading
   std::vector<cluster::node_id> silent_;  // nodes that have not told of their sessions yet
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_ = 1;  // see peers::first_request()
 };
 
 }  // namespace troupe::broker

@@ -13,6 +13,7 @@ wildcard_index::wildcard_index(caf::actor_config& cfg, broker_context& context)
   view_.self = context_.remote->self();
   view_.owners.resize(context_.remote->shards());
   own_.resize(context_.remote->shards());
+  next_request_ = context_.remote->first_request();
 }
 
 void wildcard_index::receive(caf::mailbox_element& m) {

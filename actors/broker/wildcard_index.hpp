@@ -50,7 +50,7 @@ class wildcard_index final : public runtime::lean_actor {
   topic_view view_;
   std::vector<std::uint64_t> own_;  // announced epochs of session shards of this node
   std::map<std::uint64_t, waiting_change> changes_;
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_ = 1;  // in a cluster: see peers::first_request()
   announcements announced_by_;
 };
 

@@ -224,7 +224,7 @@ storage::store& cluster_parts::make_store(caf::actor_system& system, storage::ro
   p.replicas = std::make_unique<replication::replicas>(system, p.network, *p.log, local, local,
                                                        p.news, p.replication_settings());
   p.groups = std::make_unique<replica_groups>(*p.replicas);
-  p.peers = std::make_unique<broker::peers>(p.self, p.network, p.shards);
+  p.peers = std::make_unique<broker::peers>(p.self, p.network, p.shards, kernel_random());
   p.front = std::make_unique<broker::store_front>(p.replicas->store(), p.replicas->store(),
                                                   *p.peers);
   return *p.front;

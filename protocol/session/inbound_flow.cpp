@@ -114,6 +114,12 @@ void inbound_flow::released(mqtt::packet_id id, session_effects& fx) {
     fx.send(mqtt::ack_packet{mqtt::ack_kind::pubcomp, id, mqtt::reason_code::success, {}});
 }
 
+void inbound_flow::not_released(mqtt::packet_id id) noexcept {
+  auto x = find(id);
+  if (x != received_.end() && x->state == exchange_state::releasing)
+    x->state = exchange_state::received;
+}
+
 void inbound_flow::connected(mqtt::protocol_version version) {
   version_ = version;
   has_client_ = true;

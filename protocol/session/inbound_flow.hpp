@@ -34,6 +34,8 @@ class inbound_flow {
   void pubrel(mqtt::packet_id id, session_effects& fx);
   /// An erase_received() is committed.
   void released(mqtt::packet_id id, session_effects& fx);
+  /// It could not be: the client may send its PUBREL again.
+  void not_released(mqtt::packet_id id) noexcept;
 
   void connected(mqtt::protocol_version version);
   void disconnected();

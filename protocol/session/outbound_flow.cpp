@@ -3,6 +3,7 @@
 #include "protocol/mqtt/encoder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::session {
 
@@ -127,7 +128,7 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
       queue_.push_back(std::move(message));
       continue;
     }
-    inflight_.push_back({it->id, stage::sent, true, true, false, true, std::move(message)});
+    inflight_.push_back({it->id, stage::sent, true, true, false, true, false, std::move(message)});
     ids_ascend_ = false;
     ++inflight_count_;
     resending_ = true;
@@ -187,7 +188,7 @@ bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
   const bool record = message.stored && message.level == mqtt::qos::exactly_once;
   const auto order = message.stored.order;
   inflight_.push_back({id, record ? stage::recording : stage::sent, false, false, true, record,
-                       std::move(message)});
+                       false, std::move(message)});
   ++inflight_count_;
   ++outstanding_;
   if (record) {
@@ -241,6 +242,11 @@ void outbound_flow::resend(std::int64_t now, session_effects& fx) {
     else if (x.at == stage::released)
       fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
     // recording and releasing go on when their record is committed
+    if (!std::exchange(x.failed, false)) continue;
+    ++recording_;
+    const bool released = x.at == stage::releasing;
+    if (released) settle(x.message, fx);
+    fx.record_outgoing(x.id, x.message.stored.order, released);
   }
   resending_ = false;
   sweep();
@@ -375,6 +381,12 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
   }
   sweep();
   pump(now, fx);
+}
+
+void outbound_flow::not_recorded(mqtt::packet_id id) noexcept {
+  if (recording_ > 0) --recording_;
+  auto* x = find(id);
+  if (x != nullptr && (x->at == stage::recording || x->at == stage::releasing)) x->failed = true;
 }
 
 mqtt::packet_id outbound_flow::next_id() noexcept {

@@ -72,6 +72,8 @@ class outbound_flow {
   void pubcomp(mqtt::packet_id id, std::int64_t now, session_effects& fx);
   /// A record_outgoing() is committed.
   void recorded(mqtt::packet_id id, bool released, std::int64_t now, session_effects& fx);
+  /// It could not be: tried again for the next connection.
+  void not_recorded(mqtt::packet_id id) noexcept;
 
   /// After a wake-up: exchanges that were under way, before the first page.
   void restore(std::vector<stored_exchange> exchanges);
@@ -98,6 +100,7 @@ class outbound_flow {
     bool resend = false;       // not yet on this connection
     bool counted = false;      // in outstanding_
     bool recorded = false;     // the store has, or will have, a record of it
+    bool failed = false;       // it could not be written: again with the next client
     delivery message;
   };
 

@@ -25,7 +25,8 @@ delivery_outbox::delivery_outbox(peers& net, shard_id shard, const topic_view& v
       here_(std::move(here)),
       report_(std::move(tell)),
       unsent_(net.shards()),
-      attempts_(net.shards()) {}
+      attempts_(net.shards()),
+      next_posting_(net.first_request()) {}
 
 cluster::node_id delivery_outbox::node_of(session_id id, bool kept,
                                           cluster::node_id announcer) const {

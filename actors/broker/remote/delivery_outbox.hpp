@@ -100,7 +100,7 @@ class delivery_outbox {
   std::vector<std::uint64_t> attempts_;  // the same
   std::uint64_t next_place_ = 1;
   std::uint64_t next_part_ = 1;
-  std::uint64_t next_posting_ = 1;
+  std::uint64_t next_posting_;
   bool for_here_ = false;
 };
 

@@ -4,8 +4,11 @@
 
 namespace troupe::broker {
 
-peers::peers(cluster::node_id self, cluster::network& network, std::uint16_t shards)
+peers::peers(cluster::node_id self, cluster::network& network, std::uint16_t shards,
+             std::uint64_t run)
     : self_(self),
+      // Room to count, and below the bits that mark tokens.
+      first_request_((run & 0x0FFF'FFFF'F000'0000) | 1),
       network_(network),
       owners_(shards),
       wildcards_announced_(shards),

@@ -17,9 +17,12 @@ namespace troupe::broker {
 /// actor, outlives the last; only in a cluster. Any thread unless said otherwise.
 class peers {
  public:
-  peers(cluster::node_id self, cluster::network& network, std::uint16_t shards);
+  /// `run`: random, of this life of the node.
+  peers(cluster::node_id self, cluster::network& network, std::uint16_t shards, std::uint64_t run);
 
   cluster::node_id self() const noexcept { return self_; }
+  /// Where numbers of requests begin: an answer to an earlier life of this node fits none.
+  std::uint64_t first_request() const noexcept { return first_request_; }
   std::uint16_t shards() const noexcept { return static_cast<std::uint16_t>(owners_.size()); }
 
   shard_owner owner(shard_id shard) const;
@@ -71,6 +74,7 @@ class peers {
 
  private:
   const cluster::node_id self_;
+  const std::uint64_t first_request_;
   cluster::network& network_;
   session_table sessions_;
   mutable std::mutex mutex_;

@@ -36,6 +36,7 @@ void session_shard::on(const peer_changed& change) {
   if (std::erase(silent_, change.node) != 0 && silent_.empty() && is_owner() && !loading_)
     serve_openings();
   std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
+  std::erase_if(openings_, [&](const auto& each) { return each.second.from == change.node; });
   std::erase_if(route_changes_, [&](const auto& each) { return each.second.from == change.node; });
   if (!is_owner()) return;
   std::vector<std::string> clean;
@@ -221,6 +222,7 @@ void session_shard::tell_owner_of_sessions() {
     state.set_client_id(client_id);
     state.set_expiry(e.who->kept() ? never : 0);
     state.set_disconnected_at(e.who->online() ? 0 : 1);
+    state.set_life(e.life);
     if (frame.sessions_size() == 256) flush(false);
   }
   flush(true);
@@ -346,21 +348,22 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     if (it != sessions_.end() && it->second.who->id() == id) {
       auto& e = it->second;
       if (e.at == from) continue;
-      if (e.awake || e.at != cluster::no_node) {
-        // Two claim it: the later one has to come again.
-        peer::SessionYield end;
-        end.set_client_id(claim.client_id());
-        end.set_session(claim.session());
-        end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
-        context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
+      if (e.awake || claim.life() < e.life) {
+        // Two claim it: the later one is it.
+        send_stale(from, *e.who, claim.life());
         continue;
       }
-      context_.sessions.fetch_sub(1);
-      context_.durable_sessions.fetch_sub(1);
-      context_.subscriptions.fetch_sub(e.subscriptions.size());
+      if (e.at != cluster::no_node) {
+        send_stale(e.at, *e.who, e.life);
+      } else {
+        context_.sessions.fetch_sub(1);
+        context_.durable_sessions.fetch_sub(1);
+        context_.subscriptions.fetch_sub(e.subscriptions.size());
+      }
       e.subscriptions = {};
       e.record = {};
       e.at = from;
+      e.life = claim.life();
       e.unclaimed = false;
       e.who->awake_at(from);
       e.who->online(claim.disconnected_at() == 0);
@@ -368,6 +371,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       peer::SessionGrant known;
       known.set_session(id.value);
       known.set_awake(true);
+      known.set_life(e.life);
       context_.remote->send(from, frame_kind::session_grant, number(shard_), known);
       continue;
     }
@@ -379,6 +383,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       auto& e = sessions_[claim.client_id()];
       e.who = new subscriber(id, false, false, claim.client_id());
       e.at = from;
+      e.life = claim.life();
       e.who->awake_at(from);
       context_.remote->sessions().put(e.who);
       continue;
@@ -388,6 +393,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     end.set_session(claim.session());
     end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
     end.set_end(true);
+    end.set_life(claim.life());
     context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
   }
   if (frame.last() && std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();

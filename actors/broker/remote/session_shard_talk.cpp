@@ -58,8 +58,8 @@ void session_shard::serve(opening wanted) {
   const auto self = context_.remote->self();
   if (it != sessions_.end()) {
     auto& e = it->second;
-    if (e.unclaimed && !e.awake && e.at == cluster::no_node && !silent_.empty()) {
-      // It may be awake on a node that is about to say so.
+    if (!e.awake && e.at == cluster::no_node && !silent_.empty()) {
+      // It may be awake on a node that is about to say so, with a client or without.
       openings_.emplace(next_request_++, std::move(wanted));
       return;
     }
@@ -110,9 +110,11 @@ void session_shard::grant(entry& e, const opening& wanted) {
     e.who = new subscriber(session_id(shard_, next_count_++), wanted.durable, false,
                            wanted.client_id);
     context_.remote->sessions().put(e.who);
+    e.life = next_life();
   } else if (e.at == wanted.from) {
     frame.set_awake(true);
   } else {
+    e.life = next_life();
     frame.set_woken(true);
     put_state(e.record, e.subscriptions, *frame.mutable_state());
     const auto shared = static_cast<std::uint64_t>(
@@ -134,6 +136,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
   e.who->online(true);
   frame.set_session(e.who->id().value);
   frame.set_durable(e.who->kept());
+  frame.set_life(e.life);
   context_.remote->send(wanted.from, frame_kind::session_grant, number(shard_), frame);
 }
 
@@ -177,19 +180,22 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     sessions_.erase(it);
     it = sessions_.end();
   }
+  if (it != sessions_.end() && it->second.life != frame.life()) {
+    // An earlier life of it, of which the owner knows nothing.
+    tell(it->second.awake, kick{mqtt::reason_code::session_taken_over, false, false, false, true});
+    not_here(wanted.client_id, id, frame.life());
+    return open_in_cluster(wanted.order);
+  }
   if (it == sessions_.end()) {
     if (frame.awake()) {
       // It was here, and the owner has not heard of its end.
-      peer::SessionEnded unknown;
-      unknown.set_client_id(wanted.client_id);
-      unknown.set_session(id.value);
-      unknown.set_unknown(true);
-      context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), unknown);
+      not_here(wanted.client_id, id, frame.life());
       return open_in_cluster(wanted.order);
     }
     it = sessions_.try_emplace(wanted.client_id).first;
     auto& e = it->second;
     e.who = new subscriber(id, frame.durable(), frame.woken(), wanted.client_id);
+    e.life = frame.life();
     context_.remote->sessions().put(e.who);
     session_birth birth;
     birth.who = e.who;
@@ -226,22 +232,41 @@ void session_shard::yield(const entry& e, mqtt::reason_code reason, bool end) {
   frame.set_reason(static_cast<std::uint32_t>(reason));
   frame.set_end(end);
   frame.set_send_will(true);
+  frame.set_life(e.life);
   context_.remote->send(e.at, frame_kind::session_yield, number(shard_), frame);
+}
+
+void session_shard::send_stale(cluster::node_id to, const subscriber& who, std::uint64_t life) {
+  peer::SessionYield end;
+  end.set_client_id(who.client_id());
+  end.set_session(who.id().value);
+  end.set_life(life);
+  end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
+  end.set_stale(true);
+  context_.remote->send(to, frame_kind::session_yield, number(shard_), end);
+}
+
+/// The owner takes it for awake here.
+void session_shard::not_here(const std::string& client_id, session_id id, std::uint64_t life) {
+  peer::SessionEnded unknown;
+  unknown.set_client_id(client_id);
+  unknown.set_session(id.value);
+  unknown.set_unknown(true);
+  unknown.set_life(life);
+  context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), unknown);
 }
 
 void session_shard::on_yield(const peer::SessionYield& frame) {
   auto it = sessions_.find(frame.client_id());
   const bool known =
-      it != sessions_.end() && it->second.awake && it->second.who->id().value == frame.session();
+      it != sessions_.end() && it->second.awake && it->second.who->id().value == frame.session() &&
+      it->second.life == frame.life();
   if (known)
     return tell(it->second.awake,
                 kick{static_cast<mqtt::reason_code>(frame.reason()), frame.end(),
-                     frame.send_will(), !frame.end()});
-  peer::SessionEnded ended;  // its last word is on its way, or was lost with a link
-  ended.set_unknown(true);
-  ended.set_client_id(frame.client_id());
-  ended.set_session(frame.session());
-  context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), ended);
+                     frame.send_will(), !frame.end() && !frame.stale(), frame.stale()});
+  // Its last word is on its way, or was lost with a link.
+  if (!frame.stale()) not_here(frame.client_id(), session_id(frame.session()), frame.life());
 }
 
 void session_shard::discard_elsewhere(entry& e) {
@@ -258,11 +283,12 @@ void session_shard::trim_elsewhere(const entry& e) {
   e.who->trimmed();
 }
 
-void session_shard::ended_in_cluster(const session_ended& message) {
+void session_shard::ended_in_cluster(const session_ended& message, std::uint64_t life) {
   if (is_owner()) return waiting_served(message.client_id);
   peer::SessionEnded frame;
   frame.set_client_id(message.client_id);
   frame.set_session(message.id.value);
+  frame.set_life(life);
   context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), frame);
 }
 
@@ -276,6 +302,7 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
   auto& e = it->second;
   peer::SessionRested frame;
   put_state(e.record, e.subscriptions, *frame.mutable_state());
+  frame.mutable_state()->set_life(e.life);
   context_.remote->send(owner_.node, frame_kind::session_rested, number(shard_), frame);
   context_.remote->sessions().erase(e.who);
   context_.sessions.fetch_sub(1);
@@ -289,7 +316,8 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
 
 void session_shard::on_ended(cluster::node_id from, const peer::SessionEnded& frame) {
   auto it = sessions_.find(frame.client_id());
-  const bool known = it != sessions_.end() && it->second.who->id().value == frame.session();
+  const bool known = it != sessions_.end() && it->second.who->id().value == frame.session() &&
+                     it->second.life == frame.life();
   if (known && it->second.at == from && frame.unknown() && it->second.who->kept()) {
     return node_lost(it->second);
   } else if (known && it->second.at == from) {
@@ -307,7 +335,8 @@ void session_shard::on_ended(cluster::node_id from, const peer::SessionEnded& fr
 void session_shard::on_rested(cluster::node_id from, const peer::SessionRested& frame) {
   auto it = sessions_.find(frame.state().client_id());
   if (it == sessions_.end() || it->second.at != from ||
-      it->second.who->id().value != frame.state().session())
+      it->second.who->id().value != frame.state().session() ||
+      it->second.life != frame.state().life())
     return;
   auto& e = it->second;
   e.at = cluster::no_node;

@@ -30,6 +30,7 @@ store_front::store_front(storage::store& own, storage::shard_replicas& replicas,
     : own_(own),
       replicas_(replicas),
       net_(net),
+      next_request_(net.first_request()),
       attempts_(net.shards()),
       commits_waiting_(net.shards()) {}
 

@@ -107,7 +107,7 @@ class store_front final : public storage::store {
   peers& net_;
   std::mutex mutex_;
   std::map<std::uint64_t, question> questions_;  // by request: resent in that order
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_;
   /// Of commits, by shard: the number of this try to send them. When one is refused, or may be
   /// lost, all come again in their order as the next attempt.
   std::vector<std::uint64_t> attempts_;

@@ -37,7 +37,8 @@ topic_role::topic_role(broker_context& context, shard_id shard, matcher& routes,
               [this](const peer::Deliver& here) { host_.deliver(view_.self, here); },
               [this](const delivery_outbox::progress& p) { host_.progress(p); }),
       announced_(net_.shards()),
-      own_(net_.shards()) {}
+      own_(net_.shards()),
+      next_request_(net_.first_request()) {}
 
 void topic_role::answer(broker_context& context, shard_id shard, const publish_batch& batch,
                         publish_outcomes outcomes) {

@@ -116,7 +116,7 @@ class topic_role {
   /// As the owner: the attempt of a node that was refused last, with all that comes behind.
   std::map<cluster::node_id, std::uint64_t> refused_;
   std::map<std::uint64_t, waiting_route> changes_;
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_;
   announcements announced_by_;
 };
 

@@ -187,7 +187,7 @@ class cluster_rig {
           counters(loops),
           actors(loops, seed, [this] { context->release_handles(); }) {
       auto& network = rig.net.join(self, events);
-      net = std::make_unique<peers>(self, network, shards);
+      net = std::make_unique<peers>(self, network, shards, seed);
       own = std::make_unique<log_store>(*rig.log_, self);
       front = std::make_unique<store_front>(*own, *own, *net);
       context = std::make_unique<broker_context>(actors.sys, actors.loops(), *front, counters);
