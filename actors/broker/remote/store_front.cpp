@@ -300,6 +300,8 @@ void store_front::read_own_retained(std::string filter, std::string cursor,
 
 void store_front::commit(storage::transaction writes, committed done) {
   const auto shard = writes.shard();
+  // Of an owner, with what only an owner gives out: nobody else is to write it.
+  if (writes.epoch() != 0) return own_.commit(std::move(writes), std::move(done));
   if (!shard || (net_.owns(*shard) &&
                  commits_waiting_[number(*shard)].load(std::memory_order_relaxed) == 0))
     return own_.commit(std::move(writes), std::move(done));
