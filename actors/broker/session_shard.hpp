@@ -136,6 +136,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void on(const owner_now& change);
   void on(const peer_changed& change);
   void on(const peer_message& frame);
+  void read_early();
   void on_here(cluster::node_id from, const peer::SessionsHere& frame);
   void on_ended(cluster::node_id from, const peer::SessionEnded& frame);
   void on_rested(cluster::node_id from, const peer::SessionRested& frame);
@@ -186,6 +187,11 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::map<session_id, entry> leaving_;          // as the owner: replaced, to end on their nodes
   std::map<std::uint64_t, waiting_route> route_changes_;
   std::vector<std::pair<cluster::node_id, peer::SessionsHere>> claims_;  // while loading
+  struct early_frame {
+    std::uint64_t epoch;
+    peer_message frame;
+  };
+  std::vector<early_frame> early_;  // for an owner that is not known here yet
   std::vector<cluster::node_id> silent_;  // nodes that have not told of their sessions yet
   std::uint64_t next_request_ = 1;  // see peers::first_request()
 };

@@ -37,6 +37,8 @@ void session_shard::on(const peer_changed& change) {
     serve_openings();
   std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
   std::erase_if(openings_, [&](const auto& each) { return each.second.from == change.node; });
+  std::erase_if(claims_, [&](const auto& each) { return each.first == change.node; });
+  std::erase_if(early_, [&](const auto& each) { return each.frame.from == change.node; });
   std::erase_if(route_changes_, [&](const auto& each) { return each.second.from == change.node; });
   if (!is_owner()) return;
   std::vector<std::string> clean;
@@ -168,12 +170,24 @@ void session_shard::on(const owner_now& change) {
   };
   if (is_owner()) {
     if (!was_owner || before.epoch != owner_.epoch) take_over();
-    return ask_again();
+    ask_again();
+    return read_early();
   }
   for (auto& [request, wanted] : openings_) wanted.sent = false;
   for (auto& [request, w] : route_changes_) w.sent = false;
   tell_owner_of_sessions();
   ask_again();
+  read_early();
+}
+
+/// In their order; what is for a later owner waits on.
+void session_shard::read_early() {
+  for (auto& each : std::exchange(early_, {})) {
+    if (each.epoch > owner_.epoch)
+      early_.push_back(std::move(each));
+    else
+      on(each.frame);
+  }
 }
 
 void session_shard::step_down() {
@@ -212,6 +226,7 @@ void session_shard::tell_owner_of_sessions() {
   peer::SessionsHere frame;
   const auto flush = [&](bool last) {
     frame.set_last(last);
+    frame.set_to_epoch(owner_.epoch);
     context_.remote->send(to, frame_kind::sessions_here, number(shard_), frame);
     frame.Clear();
   };
@@ -335,7 +350,7 @@ void session_shard::serve_openings() {
 }
 
 void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& frame) {
-  if (!is_owner()) return;
+  if (!is_owner() || frame.to_epoch() != owner_.epoch) return;
   if (loading_) {
     claims_.emplace_back(from, frame);
     return;

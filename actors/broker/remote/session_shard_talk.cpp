@@ -11,6 +11,13 @@
 
 namespace troupe::broker {
 
+namespace {
+
+// What is more is asked for, or told, again.
+constexpr std::size_t most_early = 1 << 16;
+
+}  // namespace
+
 bool session_shard::receive_remote(caf::mailbox_element& m) {
   if (auto* frame = runtime::mutable_payload<peer_message>(m)) on(*frame);
   else if (auto* node = runtime::mutable_payload<peer_changed>(m)) on(*node);
@@ -47,6 +54,7 @@ void session_shard::send(std::uint64_t request, opening& wanted) {
   frame.set_clean_start(wanted.clean_start);
   frame.set_durable(wanted.durable);
   frame.set_username(wanted.username);
+  frame.set_to_epoch(owner_.epoch);
   if (wanted.will) put_will(*wanted.will, *frame.mutable_will());
   wanted.sent =
       context_.remote->send(owner_.node, frame_kind::open_session, number(shard_), frame);
@@ -137,6 +145,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
   frame.set_session(e.who->id().value);
   frame.set_durable(e.who->kept());
   frame.set_life(e.life);
+  frame.set_epoch(owner_.epoch);
   context_.remote->send(wanted.from, frame_kind::session_grant, number(shard_), frame);
 }
 
@@ -163,7 +172,8 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     if (who) tell(who->actor(), reread{});
     return;
   }
-  if (frame.not_owner()) {
+  // What an earlier owner has granted is not known to this one.
+  if (frame.not_owner() || (frame.refused() == 0 && frame.epoch() < owner_.epoch)) {
     if (auto it = openings_.find(frame.request()); it != openings_.end()) it->second.sent = false;
     return;
   }
@@ -253,6 +263,7 @@ void session_shard::not_here(const std::string& client_id, session_id id, std::u
   unknown.set_session(id.value);
   unknown.set_unknown(true);
   unknown.set_life(life);
+  unknown.set_to_epoch(owner_.epoch);
   context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), unknown);
 }
 
@@ -289,6 +300,7 @@ void session_shard::ended_in_cluster(const session_ended& message, std::uint64_t
   frame.set_client_id(message.client_id);
   frame.set_session(message.id.value);
   frame.set_life(life);
+  frame.set_to_epoch(owner_.epoch);
   context_.remote->send(owner_.node, frame_kind::session_ended, number(shard_), frame);
 }
 
@@ -303,6 +315,7 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
   peer::SessionRested frame;
   put_state(e.record, e.subscriptions, *frame.mutable_state());
   frame.mutable_state()->set_life(e.life);
+  frame.set_to_epoch(owner_.epoch);
   context_.remote->send(owner_.node, frame_kind::session_rested, number(shard_), frame);
   context_.remote->sessions().erase(e.who);
   context_.sessions.fetch_sub(1);
@@ -370,6 +383,7 @@ void session_shard::send_route(std::uint64_t request, waiting_route& w) {
   if (is_owner() || owner_.node == cluster::no_node || w.from != cluster::no_node) return;
   peer::RouteChange frame;
   frame.set_request(request);
+  frame.set_to_epoch(owner_.epoch);
   put_route(w.change, *frame.mutable_route());
   w.sent = context_.remote->send(owner_.node, frame_kind::session_route, number(shard_), frame);
 }
@@ -435,7 +449,14 @@ void session_shard::on_forward(const peer::Forward& frame) {
 
 void session_shard::on(const peer_message& frame) {
   const auto read = [&](auto content, auto use) {
-    if (content.ParseFromString(frame.bytes)) use(content);
+    if (!content.ParseFromString(frame.bytes)) return;
+    // The sender has heard of an owner, perhaps of this node, of which this actor will hear.
+    if constexpr (requires { content.to_epoch(); })
+      if (content.to_epoch() > owner_.epoch) {
+        if (early_.size() < most_early) early_.push_back({content.to_epoch(), frame});
+        return;
+      }
+    use(content);
   };
   switch (static_cast<frame_kind>(frame.kind)) {
     case frame_kind::open_session:

@@ -238,6 +238,12 @@ void topic_role::on(const owner_now& change) {
       send_routes();
       resend();
     }
+    for (auto& each : std::exchange(early_, {})) {
+      if (each.epoch > epoch())
+        early_.push_back(std::move(each));
+      else
+        on(each.frame);
+    }
   }
   outbox_.retry();
   check();
@@ -290,6 +296,7 @@ void topic_role::on(const peer_changed& change) {
   if (!change.up) {
     std::erase(awaited_, change.node);
     refused_.erase(change.node);  // what it sends from now on is sent anew
+    std::erase_if(early_, [&](const auto& each) { return each.frame.from == change.node; });
     outbox_.lost(change.node);
     if (change.node == view_.owner(shard_).node) {
       begin_again();
@@ -362,6 +369,7 @@ void topic_role::send(std::uint64_t request, waiting_route& w) {
   if (to == cluster::no_node || !view_.is_up(to)) return;
   peer::RouteChange frame;
   frame.set_request(request);
+  frame.set_to_epoch(epoch());
   put_route(w.change, *frame.mutable_route());
   w.sent = net_.send(to, frame_kind::route, number(shard_), frame);
 }
@@ -372,13 +380,17 @@ void topic_role::send_routes() {
   const auto send = [&](frame_kind kind, const google::protobuf::MessageLite& content) {
     net_.send(to, kind, number(shard_), content);
   };
-  send(frame_kind::routes_begin, peer::RoutesBegin{});
+  peer::RoutesBegin begin;
+  begin.set_to_epoch(epoch());
+  send(frame_kind::routes_begin, begin);
   routes_.each_own([&](const route_change& change) {
     peer::RouteChange frame;
+    frame.set_to_epoch(epoch());
     put_route(change, *frame.mutable_route());
     send(frame_kind::route, frame);
   });
   peer::RoutesComplete complete;
+  complete.set_to_epoch(epoch());
   for (std::uint16_t i = 0; i < own_.size(); ++i) {
     if (own_[i] == 0) continue;
     complete.add_shard(i);
@@ -401,6 +413,7 @@ void topic_role::on(const routes_announced& told) {
   const auto to = view_.owner(shard_).node;
   if (to == cluster::no_node || told.epoch == 0) return;
   peer::RoutesComplete complete;
+  complete.set_to_epoch(epoch());
   complete.add_shard(i);
   complete.add_epoch(told.epoch);
   net_.send(to, frame_kind::routes_complete, number(shard_), complete);
@@ -444,7 +457,14 @@ void topic_role::on_complete(cluster::node_id from, const peer::RoutesComplete& 
 
 void topic_role::on(const peer_message& frame) {
   const auto read = [&](auto content, auto use) {
-    if (content.ParseFromString(frame.bytes)) use(content);
+    if (!content.ParseFromString(frame.bytes)) return;
+    // The sender has heard of an owner of which this actor will hear.
+    if constexpr (requires { content.to_epoch(); })
+      if (content.to_epoch() > epoch()) {
+        early_.push_back({content.to_epoch(), frame});
+        return;
+      }
+    use(content);
   };
   switch (static_cast<frame_kind>(frame.kind)) {
     case frame_kind::publish:
@@ -467,8 +487,9 @@ void topic_role::on(const peer_message& frame) {
         changes_.erase(it);
       });
     case frame_kind::routes_begin:
-      if (is_owner()) announced_by_.begin(frame.from);
-      return;
+      return read(peer::RoutesBegin{}, [&](auto&) {
+        if (is_owner()) announced_by_.begin(frame.from);
+      });
     case frame_kind::routes_complete:
       return read(peer::RoutesComplete{}, [&](auto& c) { on_complete(frame.from, c); });
     default:

@@ -118,6 +118,11 @@ class topic_role {
   std::map<std::uint64_t, waiting_route> changes_;
   std::uint64_t next_request_;
   announcements announced_by_;
+  struct early_frame {
+    std::uint64_t epoch;
+    peer_message frame;
+  };
+  std::vector<early_frame> early_;  // for an owner that is not known here yet
 };
 
 }  // namespace troupe::broker
