@@ -116,7 +116,10 @@ void session_shard::open_here(const connect_order_ptr& order) {
   } else if (!it->second.awake) {
     wake_up(it->second, order->loop);
   }
-  if (context_.remote != nullptr && is_owner()) it->second.life = next_life();
+  if (context_.remote != nullptr && is_owner()) {
+    it->second.life = next_life();
+    it->second.who->epoch(owner_.epoch);
+  }
   tell(it->second.awake, attach_client{order});
 }
 

@@ -54,6 +54,9 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     return cluster::node_id{announcer_.load(std::memory_order_relaxed)};
   }
   std::uint64_t announcement() const noexcept { return announcement_; }
+  /// If it is kept: the epoch in which the owner of its shard last told of it.
+  std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_relaxed); }
+  void epoch(std::uint64_t value) noexcept { epoch_.store(value, std::memory_order_relaxed); }
   bool remote() const noexcept { return announcer_.load(std::memory_order_relaxed) != 0; }
   /// Its shard has another owner now.
   void moved_to(cluster::node_id announcer) noexcept {
@@ -141,6 +144,7 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   const bool kept_;
   std::uint64_t announcement_ = 0;  // set before it is shared
   std::atomic<std::uint64_t> announcer_{0};
+  std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> awake_at_{0};
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};

@@ -132,9 +132,10 @@ void wildcard_index::on(const routes_announced& told) {
   own_[number(told.shard)] = told.epoch;
   if (told.epoch == 0) return;
   erase_if([&](const subscription& s) {
-    return s.who->kept() && s.who->remote() && s.who->id().shard() == told.shard;
+    return s.who->kept() && s.who->id().shard() == told.shard && s.who->epoch() < told.epoch;
   });
-  context_.remote->set_wildcards_announced(told.shard, told.epoch);
+  if (told.epoch > context_.remote->wildcards_announced(told.shard))
+    context_.remote->set_wildcards_announced(told.shard, told.epoch);
   tell_topic_shards();
   peer::RoutesComplete complete;
   complete.add_shard(number(told.shard));
@@ -156,7 +157,7 @@ void wildcard_index::on_complete(cluster::node_id from, const peer::RoutesComple
     if (frame.epoch(i) < known) continue;
     if (frame.epoch(i) > known)
       erase_if([&](const subscription& s) {
-        return s.who->kept() && s.who->id().shard() == shard && s.who->announcer() != from;
+        return s.who->kept() && s.who->id().shard() == shard && s.who->epoch() < frame.epoch(i);
       });
     context_.remote->set_wildcards_announced(shard, frame.epoch(i));
   }

@@ -89,6 +89,7 @@ void put_route(const route_change& from, peer::Route& to) {
   to.set_online(from.what.who->online());
   to.set_options(options_byte(from.what.options));
   to.set_subscription_id(from.what.subscription_id);
+  if (from.what.who->kept()) to.set_epoch(from.what.who->epoch());
 }
 
 route_change route_of(const peer::Route& from, cluster::node_id by, std::uint64_t announcement) {
@@ -98,6 +99,7 @@ route_change route_of(const peer::Route& from, cluster::node_id by, std::uint64_
   change.share = from.share();
   change.what.who = subscriber::announced(session_id(from.session()), from.durable(), by, announcement);
   change.what.who->online(from.online());
+  change.what.who->epoch(from.epoch());
   change.what.options = options_of(from.options());
   change.what.subscription_id = from.subscription_id();
   return change;

@@ -287,6 +287,7 @@ void session_shard::adopt(storage::session_record record,
   }
   if (e.who && e.who->id() == record.id) {
     // It is awake here. Its routes are this node's to tell from now on.
+    e.who->epoch(owner_.epoch);
     e.who->moved_to(cluster::no_node);
     e.who->uncount();
     uncounted_.push_back(e.who);
@@ -305,6 +306,7 @@ void session_shard::adopt(storage::session_record record,
   }
   e = entry{};
   e.who = new subscriber(record.id, true, true, record.client_id);
+  e.who->epoch(owner_.epoch);
   e.unclaimed = record.disconnected_at == 0;
   uncounted_.push_back(e.who);
   context_.remote->sessions().put(e.who);

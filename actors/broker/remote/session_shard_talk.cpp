@@ -135,6 +135,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
     e.record = {};
     e.subscriptions = {};
   }
+  e.who->epoch(owner_.epoch);
   e.at = wanted.from;
   e.unclaimed = false;
   e.will = wanted.will ? std::make_unique<will_elsewhere>(will_elsewhere{*wanted.will,

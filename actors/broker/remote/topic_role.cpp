@@ -403,9 +403,9 @@ void topic_role::on(const routes_announced& told) {
   const auto i = number(told.shard);
   own_[i] = told.epoch;
   if (is_owner()) {
-    announced_[i] = told.epoch;
+    announced_[i] = std::max(announced_[i], told.epoch);
     routes_.erase_if([&](const subscription& s) {  // what earlier owners had told
-      return s.who->kept() && s.who->remote() && s.who->id().shard() == told.shard;
+      return s.who->kept() && s.who->id().shard() == told.shard && s.who->epoch() < told.epoch;
     });
     outbox_.retry();  // its sessions are known here by now
     return check();
@@ -445,7 +445,7 @@ void topic_role::on_complete(cluster::node_id from, const peer::RoutesComplete& 
     if (frame.epoch(i) > announced_[shard])
       routes_.erase_if([&](const subscription& s) {
         return s.who->kept() && number(s.who->id().shard()) == shard &&
-               s.who->announcer() != from;
+               s.who->epoch() < frame.epoch(i);
       });
     announced_[shard] = frame.epoch(i);
   }

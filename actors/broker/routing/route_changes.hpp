@@ -13,11 +13,17 @@ inline std::uint64_t group_key(const std::string& share) noexcept {
   return group_key_bit | (topics::seeded_hash(share) >> 1);
 }
 
+inline bool older(const subscription& a, const subscription& b) noexcept {
+  return a.who->kept() && a.who->epoch() < b.who->epoch();
+}
+
 /// The entry that a filter must have after the change, given the entry that it
 /// has now under the same key (or null): no entry means "erase".
 inline std::optional<route> changed_route(const route_change& change, const route* now) {
   const auto by = change.what.who->announcer();
   if (change.share.empty()) {
+    // A later owner of its shard has told of it meanwhile.
+    if (now != nullptr && older(change.what, now->plain)) return *now;
     if (change.add) return route{change.what, nullptr};
     // Another node has announced it meanwhile: the session has moved.
     if (now != nullptr && now->plain.who->announcer() != by) return *now;
@@ -34,6 +40,7 @@ inline std::optional<route> changed_route(const route_change& change, const rout
   auto& members = next->members;
   auto it = std::find_if(members.begin(), members.end(),
                          [&](const subscription& m) { return m.who->id() == change.what.who->id(); });
+  if (it != members.end() && older(change.what, *it)) return *now;
   if (change.add) {
     if (it == members.end())
       members.push_back(change.what);
