@@ -279,10 +279,19 @@ void session_shard::adopt(storage::session_record record,
                           std::vector<storage::subscription_record> subscriptions) {
   auto& e = sessions_[record.client_id];
   if (e.who && e.who->id() == record.id && !e.awake) {
-    // The next page goes on with it.
-    for (const auto& s : subscriptions) announce(e, s, true);
-    context_.subscriptions.fetch_add(subscriptions.size());
-    e.subscriptions.insert(e.subscriptions.end(), subscriptions.begin(), subscriptions.end());
+    // The next page goes on with it; or it came to rest here meanwhile.
+    e.who->epoch(owner_.epoch);
+    e.who->moved_to(cluster::no_node);
+    for (auto& s : subscriptions) {
+      announce(e, s, true);
+      // In the order of their filters, so that most are new.
+      const bool known = !e.subscriptions.empty() && s.filter <= e.subscriptions.back().filter &&
+                         std::any_of(e.subscriptions.begin(), e.subscriptions.end(),
+                                     [&](const auto& k) { return k.filter == s.filter; });
+      if (known) continue;
+      context_.subscriptions.fetch_add(1);
+      e.subscriptions.push_back(std::move(s));
+    }
     return;
   }
   if (e.who && e.who->id() == record.id) {
