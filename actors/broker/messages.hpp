@@ -239,6 +239,7 @@ struct peer_message {
 struct peer_changed {
   cluster::node_id node{};
   bool up = false;
+  std::uint64_t pairing = 0;
 };
 struct owner_now {
   shard_id shard{};

@@ -117,7 +117,7 @@ void wildcard_index::send_all(cluster::node_id to) {
 }
 
 void wildcard_index::on(const peer_changed& change) {
-  view_.set_up(change.node, change.up);
+  view_.set_up(change.node, change.up, change.pairing);
   if (change.up) return send_all(change.node);
   // Clean sessions ended with their node; those that are kept will have another owner.
   erase_if([&](const subscription& s) {

@@ -66,6 +66,7 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
   item_ = nullptr;
   for (auto& each : letters_) {
     each.content.set_epoch(view_.owner(shard_).epoch);
+    each.content.set_pairing(view_.pairing(each.to));
     if (each.wanted) {
       const auto at = put(next_place_++, commitment, std::move(each));
       ++answers;
@@ -137,6 +138,7 @@ void delivery_outbox::post(letters::iterator at) {
   const bool here = w.what.to == view_.self;
   if (!here && (w.what.to == cluster::no_node || !view_.is_up(w.what.to))) return;
   content.set_epoch(view_.owner(shard_).epoch);
+  content.set_pairing(view_.pairing(w.what.to));
   content.clear_attempt_shards();
   content.clear_attempts();
   for (const auto shard : w.shards) {

@@ -11,16 +11,16 @@ void dispatcher::tell_all_shards(const auto& message) {
   for (const auto& shard : context_.topic_shards) tell(shard, message);
 }
 
-void dispatcher::peer_up(cluster::node_id peer, std::uint64_t) {
+void dispatcher::peer_up(cluster::node_id peer, std::uint64_t pairing) {
   context_.remote->set_up(peer, true);
-  store_.peer_up(peer);
-  tell_all_shards(peer_changed{peer, true});
+  store_.peer_up(peer, pairing);
+  tell_all_shards(peer_changed{peer, true, pairing});
 }
 
 void dispatcher::peer_down(cluster::node_id peer, std::uint64_t) {
   context_.remote->set_up(peer, false);
   store_.peer_down(peer);
-  tell_all_shards(peer_changed{peer, false});
+  tell_all_shards(peer_changed{peer, false, 0});
 }
 
 void dispatcher::received(cluster::node_id from, cluster::channel to, std::string_view bytes) {

@@ -352,6 +352,7 @@ void session_shard::loaded() {
     if (e.awake && e.who->kept()) tell(e.awake, reread{});
   serve_openings();
   for (auto& [request, w] : std::exchange(route_changes_, {})) route_for_owner(std::move(w.change));
+  read_early();
   count_next();
   arm();
 }

@@ -397,6 +397,12 @@ void session_shard::on_route(cluster::node_id from, const peer::RouteChange& fra
     context_.remote->send(from, frame_kind::session_route_answer, number(shard_), answer);
     return;
   }
+  if (loading_) {
+    peer_message kept{from, static_cast<std::uint8_t>(frame_kind::session_route),
+                      frame.SerializeAsString()};
+    if (early_.size() < most_early) early_.push_back({owner_.epoch, std::move(kept)});
+    return;
+  }
   if (frame.route().filter().empty()) return;
   const auto who = context_.remote->sessions().find(session_id(frame.route().session()));
   if (!who || who->remote()) {

@@ -71,6 +71,7 @@ void store_front::post(std::uint64_t request, question& q) {
   if (to == net_.self()) return;
   q.commit.set_request(request);
   q.commit.set_attempt(attempts_[number(q.shard)]);
+  if (const auto it = pairings_.find(to); it != pairings_.end()) q.commit.set_pairing(it->second);
   q.read.set_request(request);
   q.sent = q.kind == frame_kind::store_commit
                ? net_.send(to, q.kind, number(q.shard), q.commit)
@@ -118,7 +119,11 @@ void store_front::serve_own(question asked) {
   }
 }
 
-void store_front::peer_up(cluster::node_id node) {
+void store_front::peer_up(cluster::node_id node, std::uint64_t pairing) {
+  {
+    std::lock_guard lock(mutex_);
+    pairings_[node] = pairing;
+  }
   resend([&](const question& q) {
     return !q.sent && (q.to == node || net_.owner(q.shard).node == node);
   });
@@ -141,6 +146,7 @@ void store_front::peer_down(cluster::node_id node) {
         begin_again(q.shard);
       ++it;
     }
+    pairings_.erase(node);
     std::erase_if(streams_, [&](const auto& each) { return each.first.first == node; });
   }
   for (auto& q : lost) q.page(nullptr);
@@ -248,6 +254,8 @@ void store_front::serve(cluster::node_id from, shard_id shard, const peer::Store
   {
     // All of an attempt is for one epoch: what was lost with an earlier one must not come behind.
     std::lock_guard lock(mutex_);
+    const auto pairing = pairings_.find(from);
+    if (pairing == pairings_.end() || pairing->second != frame.pairing()) return;
     const auto [it, fresh] = streams_.try_emplace({from, shard});
     auto& s = it->second;
     if (fresh || attempt != s.attempt) s = {attempt, owner.epoch, false};

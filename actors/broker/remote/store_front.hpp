@@ -70,7 +70,7 @@ class store_front final : public storage::store {
 
   // --- from the dispatcher ---
   void received(cluster::node_id from, const frame_head& head, const std::string& bytes);
-  void peer_up(cluster::node_id node);
+  void peer_up(cluster::node_id node, std::uint64_t pairing);
   void peer_down(cluster::node_id node);
   void owner_changed(shard_id shard);
   void tick();
@@ -120,6 +120,7 @@ class store_front final : public storage::store {
     bool refused = false;
   };
   std::map<std::pair<cluster::node_id, shard_id>, stream> streams_;
+  std::map<cluster::node_id, std::uint64_t> pairings_;
   std::atomic<std::uint64_t> waiting_bytes_{0};
   bool closed_ = false;
 };

@@ -118,6 +118,7 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   peer::Publish frame;
   frame.set_request(request);
   frame.set_attempt(attempt_);
+  frame.set_pairing(view_.pairing(to));
   frame.set_from(w.batch->from.value);
   for (const auto& item : w.batch->items) {
     auto& added = *frame.add_items();
@@ -143,6 +144,7 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
 }
 
 void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
+  if (frame.pairing() != view_.pairing(from)) return;
   auto batch = std::make_shared<publish_batch>();
   batch->from = session_id(frame.from());
   batch->origin = from;
@@ -292,7 +294,7 @@ void topic_role::check() {
 }
 
 void topic_role::on(const peer_changed& change) {
-  view_.set_up(change.node, change.up);
+  view_.set_up(change.node, change.up, change.pairing);
   if (!change.up) {
     std::erase(awaited_, change.node);
     refused_.erase(change.node);  // what it sends from now on is sent anew

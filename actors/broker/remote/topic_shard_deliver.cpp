@@ -103,6 +103,7 @@ void topic_shard::finish(commitment& done) {
 void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame) {
   // An owner that does not know yet that it is none any more: the next one sends all again.
   if (frame.epoch() < role_->epoch()) return;
+  if (from != context_.remote->self() && frame.pairing() != role_->view().pairing(from)) return;
   commitment pending;
   std::vector<parcel> now;
   pending.deliver_from = from;

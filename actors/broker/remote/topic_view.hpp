@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <vector>
 
 #include "actors/broker/shard_owner.hpp"
@@ -15,14 +17,24 @@ struct topic_view {
   cluster::node_id self{};
   std::vector<shard_owner> owners;
   std::vector<cluster::node_id> up;
+  std::map<cluster::node_id, std::uint64_t> pairings;
 
   const shard_owner& owner(shard_id shard) const { return owners[number(shard)]; }
   bool is_up(cluster::node_id node) const {
     return std::find(up.begin(), up.end(), node) != up.end();
   }
-  void set_up(cluster::node_id node, bool value) {
+  /// The pairing with the node, none: 0. What is sent on an earlier one may be lost, though the
+  /// sender has not heard of its end: who takes it would take it before that.
+  std::uint64_t pairing(cluster::node_id node) const {
+    const auto it = pairings.find(node);
+    return it == pairings.end() ? 0 : it->second;
+  }
+  void set_up(cluster::node_id node, bool value, std::uint64_t pairing) {
     std::erase(up, node);
-    if (value) up.push_back(node);
+    pairings.erase(node);
+    if (!value) return;
+    up.push_back(node);
+    pairings.emplace(node, pairing);
   }
 };
 
