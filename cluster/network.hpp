@@ -42,7 +42,7 @@ class network_events {
   virtual ~network_events() = default;
 
   /// A pairing begins: both processes know each other and nothing is under way
-  /// between them. `pairing` is never used twice in the life of this process.
+  /// between them. `pairing` is the same at both ends, and not used twice.
   virtual void peer_up(node_id peer, std::uint64_t pairing) = 0;
   /// It is over: what was sent and not yet answered may have arrived or not.
   virtual void peer_down(node_id peer, std::uint64_t pairing) = 0;

@@ -232,7 +232,7 @@ void peer_link::begin(const cluster::acquaintance& who) {
             {{"node", where_.name}, {"id", cluster::number(where_.node)}, {"pairing", number_}});
   record_.box.open(caf::strong_actor_ptr{ctrl()});
   update_figures();
-  context_->events.peer_up(where_.node, number_);
+  context_->events.peer_up(where_.node, pairing_->tag());
 }
 
 void peer_link::end(const std::string& why, bool tell_peer) {
@@ -245,6 +245,7 @@ void peer_link::end(const std::string& why, bool tell_peer) {
   auto old = std::move(pairing_);
   pairing_.reset();
   const auto number = std::exchange(number_, 0);
+  const auto tag = old->tag();
   incarnation_ = 0;
   note_error(why);
   log_event(log_module::cluster, log_level::warning, "Link down",
@@ -252,7 +253,7 @@ void peer_link::end(const std::string& why, bool tell_peer) {
   update_figures();
   rest.clear();
   old.reset();
-  if (!context_->closed.load()) context_->events.peer_down(where_.node, number);
+  if (!context_->closed.load()) context_->events.peer_down(where_.node, tag);
 }
 
 void peer_link::take_blob(const std::string& bytes) {

@@ -40,7 +40,7 @@ class cluster_rig {
     INFO(opened.error);
     REQUIRE(opened.store);
     state_ = std::move(opened.store);
-    log_ = std::make_unique<shared_log>(*state_, shards);
+    log_ = std::make_unique<shared_log>(*state_, shards, random);
     nodes_.resize(count);
     for (std::size_t i = 0; i < count; ++i) start(i);
     for (std::uint16_t s = 0; s < shards; ++s) give(s, s % count);
@@ -87,9 +87,6 @@ class cluster_rig {
   void give(std::uint16_t shard, std::size_t i) { give_to(shard, id_of(i)); }
   void give_to(std::uint16_t shard, cluster::node_id to) {
     auto& o = owners_[shard];
-    // An owner has applied all that was proposed before it.
-    while (state_->pump() > 0) {
-    }
     if (to != cluster::no_node) ++o.epoch;
     o.node = to;
     log_->own(static_cast<shard_id>(shard), to, o.epoch);
@@ -130,7 +127,7 @@ class cluster_rig {
     } else if (which == 5) {
       did = net.step();
     } else if (which == 6) {
-      did = state_->pump() > 0;
+      did = log_->step();
     } else {
       did = hear();
     }
@@ -143,7 +140,7 @@ class cluster_rig {
       for (auto& n : nodes_)
         if (n) more = n->run(1'000'000) > 0 || more;
       while (net.step()) more = true;
-      more = state_->pump() > 0 || more;
+      while (log_->step()) more = true;
       while (hear()) more = true;
     }
   }

@@ -5,25 +5,37 @@
 #include "storage/rocks_store.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace troupe::broker::test {
 
-/// The logs of all shards as a perfect Raft would have them: one order of entries for each, taken
-/// from its owner alone, and one state that all nodes see. What a dead node had proposed
-/// may be in it or not.
+/// The logs of all shards as Raft would have them: one order of entries for each, taken
+/// from its owner alone, and one state that all nodes see. When the owner changes, what it had
+/// proposed last is in the log up to some entry, and the rest is lost.
 class shared_log {
  public:
-  shared_log(storage::rocks_store& state, std::uint16_t shards) : state_(state), shards_(shards) {}
+  shared_log(storage::rocks_store& state, std::uint16_t shards, std::mt19937_64& random)
+      : state_(state), random_(random), shards_(shards) {}
 
+  /// A new owner has applied all that is in the log.
   void own(shard_id shard, cluster::node_id node, std::uint64_t epoch) {
-    shards_[number(shard)].owner = node;
-    shards_[number(shard)].epoch = epoch;
+    auto& log = shards_[number(shard)];
+    const auto kept = log.proposed.empty() ? 0 : random_() % (log.proposed.size() + 1);
+    for (std::size_t i = 0; i < kept; ++i) apply(shard);
+    while (state_.pump() > 0) {
+    }
+    for (auto& lost : std::exchange(log.proposed, {}))
+      if (lost.done) lost.done({false, "Lost", 0, true});
+    log.owner = node;
+    log.epoch = epoch;
   }
   cluster::node_id owner(shard_id shard) const { return shards_[number(shard)].owner; }
   storage::rocks_store& state() { return state_; }
@@ -35,30 +47,59 @@ class shared_log {
       if (done) done({false, "Not the owner", 0, true});
       return;
     }
-    auto& log = shards_[number(*shard)];
-    if (log.index == 0) {
-      const auto marks = state_.marks(*shard);
-      log.index = marks.index;
-      log.next_order = marks.next_order;
-    }
-    writes.first_order(log.next_order);
-    log.next_order += writes.owed();
-    // As it would come to the others.
-    auto entry = storage::transaction_codec::decode(storage::transaction_codec::encode(writes));
-    entry.value.applied(*shard, ++log.index, 1);
-    state_.commit(std::move(entry.value), [done = std::move(done)](const auto& result) {
-      if (done) done(result);
-    });
+    shards_[number(*shard)].proposed.push_back({std::move(writes), std::move(done)});
+  }
+  /// An entry or so of some shard is committed, and applied. False: there was none.
+  bool step() {
+    std::vector<std::uint16_t> busy;
+    for (std::uint16_t s = 0; s < shards_.size(); ++s)
+      if (!shards_[s].proposed.empty()) busy.push_back(s);
+    if (busy.empty()) return state_.pump() > 0;
+    const auto shard = static_cast<shard_id>(busy[random_() % busy.size()]);
+    for (auto n = 1 + random_() % 4; n > 0 && !shards_[number(shard)].proposed.empty(); --n)
+      apply(shard);
+    if (random_() % 2 == 0) state_.pump();
+    return true;
+  }
+  /// All that was proposed for the shard so far, for who reads it at its owner.
+  void apply_all(shard_id shard) {
+    while (!shards_[number(shard)].proposed.empty()) apply(shard);
   }
 
  private:
+  struct proposal {
+    storage::transaction writes;
+    storage::store::committed done;
+  };
   struct log {
     cluster::node_id owner = cluster::no_node;
     std::uint64_t epoch = 0;
     std::uint64_t index = 0;
     storage::order_no next_order = 1;
+    std::deque<proposal> proposed;
   };
+
+  void apply(shard_id shard) {
+    auto& log = shards_[number(shard)];
+    auto next = std::move(log.proposed.front());
+    log.proposed.pop_front();
+    if (log.index == 0) {
+      const auto marks = state_.marks(shard);
+      log.index = marks.index;
+      log.next_order = marks.next_order;
+    }
+    next.writes.first_order(log.next_order);
+    log.next_order += next.writes.owed();
+    // As it would come to the others.
+    auto entry = storage::transaction_codec::decode(storage::transaction_codec::encode(next.writes));
+    entry.value.applied(shard, ++log.index, 1);
+    state_.commit(std::move(entry.value), [done = std::move(next.done)](const auto& result) {
+      if (done) done(result);
+    });
+  }
+
   storage::rocks_store& state_;
+  std::mt19937_64& random_;
   std::vector<log> shards_;
 };
 
@@ -99,18 +140,22 @@ class log_store final : public storage::store, public storage::shard_replicas {
   }
   void read_owed(session_id id, storage::order_no after, std::uint32_t max_count,
                  std::uint64_t max_bytes, std::function<void(storage::owed_page)> done) override {
+    log_.apply_all(id.shard());
     log_.state().read_owed(id, after, max_count, max_bytes, calls_.wrap(std::move(done)));
   }
   void read_contents(session_id id,
                      std::function<void(storage::session_contents)> done) override {
+    log_.apply_all(id.shard());
     log_.state().read_contents(id, calls_.wrap(std::move(done)));
   }
   void read_contents(session_id id, storage::order_no through,
                      std::function<void(storage::session_contents)> done) override {
+    log_.apply_all(id.shard());
     log_.state().read_contents(id, through, calls_.wrap(std::move(done)));
   }
   void read_one(session_id id, storage::order_no order,
                 std::function<void(std::optional<storage::owed_message>)> done) override {
+    log_.apply_all(id.shard());
     log_.state().read_one(id, order, calls_.wrap(std::move(done)));
   }
   void read_retained(std::string filter, std::string cursor, std::uint32_t max_count,
