@@ -32,7 +32,10 @@ int number_of(const std::string& payload) { return std::stoi(payload.substr(payl
 /// over; then everybody comes back and takes what is left.
 class scene {
  public:
-  explicit scene(std::uint64_t seed) : rig(2 + seed % 3, seed), random(rig.random) {
+  /// `lying`: the logs answer before they have what they were given.
+  explicit scene(std::uint64_t seed, bool lying = false)
+      : rig(2 + seed % 3, seed), random(rig.random) {
+    rig.log().lying = lying;
     const std::array<const char*, 4> topics{"t/0", "t/1", "u/deep/er", "v"};
     for (int p = 0; p < 3; ++p)
       for (int t = 0; t < 2; ++t) {
@@ -78,6 +81,7 @@ class scene {
   std::vector<stream> streams;
   std::vector<subscriber_terms> subscribers;
   int kills = 0;
+  std::vector<std::string> wrong;
 
  private:
   bool chance(unsigned one_in) { return random() % one_in == 0; }
@@ -175,10 +179,7 @@ class scene {
       if (rounds % 4 == 3) rig.advance(1'000);
       if (heard() == before && rounds > 4 && all_open() && sending() == 0) return;
     }
-    for (const auto& s : subscribers) CHECK(rig.client(s.id).open);
-    for (const auto& s : streams) CHECK(rig.client(s.publisher).open);
-    for (const auto& s : streams) CHECK(rig.client(s.publisher).sending() == 0);
-    FAIL("It does not come to an end");
+    wrong.push_back("it does not come to an end");
   }
   void come_back() {
     const auto one = [&](const std::string& id) {
@@ -235,49 +236,72 @@ bool in_order(const std::vector<int>& all) {
   return true;
 }
 
+std::string list_of(const auto& numbers) {
+  std::string text;
+  for (const auto n : numbers) text += " " + std::to_string(n);
+  return text;
+}
+
+/// What the scene shows that must not be, in words.
+std::vector<std::string> violations(scene& s) {
+  auto wrong = s.wrong;
+  for (const auto& of : s.streams) {
+    const auto& publisher = s.rig.client(of.publisher);
+    const auto sure = acknowledged(publisher, of);
+    const auto what = of.name + " on " + of.topic + ", QoS " +
+                      std::to_string(static_cast<int>(of.level)) + ", acknowledged" + list_of(sure);
+    if (!sure.contains(of.last)) wrong.push_back("the last one is not acknowledged: " + what);
+    std::set<int> group;
+    for (const auto& sub : s.subscribers) {
+      const auto all = numbers(s.rig.client(sub.id), of);
+      const std::set<int> once(all.begin(), all.end());
+      const auto whom = sub.id + " (" + sub.filter + ") got" + list_of(all) + " of " + what;
+      if (sub.id.rfind("member", 0) == 0) {
+        group.insert(all.begin(), all.end());
+        continue;
+      }
+      if (!in_order(all)) wrong.push_back("order: " + whom);
+      if (!topics::matches(sub.filter, of.topic)) {
+        if (!all.empty()) wrong.push_back("not asked for: " + whom);
+      } else if (!std::includes(once.begin(), once.end(), sure.begin(), sure.end())) {
+        wrong.push_back("lost: " + whom);
+      }
+    }
+    if (!std::includes(group.begin(), group.end(), sure.begin(), sure.end()))
+      wrong.push_back("lost: the group got" + list_of(group) + " of " + what);
+  }
+  return wrong;
+}
+
+int number_from(const char* variable, int otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::stoi(text) : otherwise;
+}
+
 }  // namespace
 
-// Hidden, and not passed yet: about one seed in twelve loses, reorders or never answers a message
-// (run alone: 5 and 25 lose, 17 reorders, in 8 and 19 a publish is never answered). The cluster is
-// not to be trusted until this runs with all others.
+// TROUPE_SEED=n runs that one, TROUPE_SEEDS=n so many.
 TEST_CASE("a cluster loses nothing that it acknowledged, whatever happens to its nodes",
-          "[.][broker][cluster][history]") {
-  // TROUPE_SEED=n runs that one, TROUPE_SEEDS=n so many.
-  const char* only = std::getenv("TROUPE_SEED");
-  const char* many = std::getenv("TROUPE_SEEDS");
-  const int first = only ? std::stoi(only) : 1;
-  const int last = only ? first : (many ? std::stoi(many) : 40);
+          "[broker][cluster][history]") {
+  const int first = number_from("TROUPE_SEED", 1);
+  const int last = std::getenv("TROUPE_SEED") ? first : number_from("TROUPE_SEEDS", 150);
   for (int seed = first; seed <= last; ++seed) {
-    CAPTURE(seed);
     scene s(static_cast<std::uint64_t>(seed));
     s.run(400);
-    CAPTURE(s.kills, s.rig.size());
-    for (const auto& of : s.streams) {
-      const auto& publisher = s.rig.client(of.publisher);
-      const auto sure = acknowledged(publisher, of);
-      CHECK(static_cast<int>(sure.size()) + static_cast<int>(publisher.refused_publishes.size()) >=
-            of.last);
-      CHECK(sure.contains(of.last));
-      std::set<int> group;
-      for (const auto& sub : s.subscribers) {
-        const auto all = numbers(s.rig.client(sub.id), of);
-        const std::set<int> once(all.begin(), all.end());
-        CAPTURE(of.name, of.topic, static_cast<int>(of.level), sub.id, sub.filter,
-                static_cast<int>(sub.level), all, sure);
-        if (sub.id.rfind("member", 0) == 0) {
-          group.insert(all.begin(), all.end());
-          continue;
-        }
-        CHECK(in_order(all));
-        if (!topics::matches(sub.filter, of.topic))
-          CHECK(all.empty());
-        else
-          CHECK(std::includes(once.begin(), once.end(), sure.begin(), sure.end()));
-      }
-      CAPTURE(of.name, group, sure);
-      CHECK(std::includes(group.begin(), group.end(), sure.begin(), sure.end()));
-    }
+    for (const auto& wrong : violations(s)) FAIL_CHECK("seed " << seed << ": " << wrong);
   }
+}
+
+TEST_CASE("a log that acknowledges before it has what it was given is found out",
+          "[broker][cluster][history]") {
+  int seed = 1;
+  for (bool found = false; !found; ++seed) {
+    REQUIRE(seed <= 100);
+    scene s(static_cast<std::uint64_t>(seed), true);
+    s.run(400);
+    for (const auto& wrong : violations(s)) found = found || wrong.rfind("lost", 0) == 0;
+  }
+  CAPTURE(seed);
 }
 
 }  // namespace troupe::broker

@@ -165,6 +165,8 @@ class cluster_rig {
     return sum;
   }
 
+  shared_log& log() { return *log_; }
+
   std::mt19937_64 random;
   simulated_net net;
 
