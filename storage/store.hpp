@@ -95,6 +95,7 @@ struct session_record {
   mqtt::protocol_version version = mqtt::protocol_version::v5;
   std::uint32_t expiry = 0;          // seconds, 0xFFFFFFFF: never
   std::int64_t disconnected_at = 0;  // wall milliseconds, 0: connected when written
+  std::uint64_t life = 0;            // in a cluster, see transaction::by()
   std::optional<mqtt::will> will;    // owed if it is not withdrawn by a clean disconnect
 };
 
@@ -147,6 +148,13 @@ class transaction {
   /// It is for the owner of the shard in this epoch alone; 0: in any.
   void epoch(std::uint64_t value) noexcept { epoch_ = value; }
   std::uint64_t epoch() const noexcept { return epoch_; }
+  /// It is by this session, in this life of it (see broker::subscriber); none: {0, 0}.
+  void by(session_id session, std::uint64_t life) noexcept {
+    session_ = session;
+    life_ = life;
+  }
+  session_id session() const noexcept { return session_; }
+  std::uint64_t life() const noexcept { return life_; }
   /// It is the entry of this index and term in the log of `shard`. It may be empty.
   void applied(shard_id shard, std::uint64_t index, std::uint64_t term);
 
@@ -193,6 +201,8 @@ class transaction {
   content& own();
   std::unique_ptr<content> content_;  // made by the first write
   std::uint64_t epoch_ = 0;
+  session_id session_{};
+  std::uint64_t life_ = 0;
 };
 
 struct commit_result {

@@ -310,6 +310,7 @@ storage::session_record session::record(std::int64_t disconnected_at) const {
   r.version = version_;
   r.expiry = expiry_;
   r.disconnected_at = disconnected_at;
+  r.life = who_->life();
   if (will_) r.will = *will_;
   return r;
 }

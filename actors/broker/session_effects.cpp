@@ -180,6 +180,7 @@ void session::flush() {
   if (!writes_) return;
   auto writes = std::move(*writes_);
   writes_.reset();
+  if (context_.remote != nullptr) writes.by(who_->id(), who_->life());
   // Most transactions only settle: nobody waits for that, and what is read later sees it.
   if (after_.empty()) return context_.store.commit(std::move(writes), nullptr);
   auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));

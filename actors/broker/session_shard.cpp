@@ -118,6 +118,7 @@ void session_shard::open_here(const connect_order_ptr& order) {
   }
   if (context_.remote != nullptr && is_owner()) {
     it->second.life = next_life();
+    it->second.who->life(it->second.life);
     it->second.who->epoch(owner_.epoch);
   }
   tell(it->second.awake, attach_client{order});
@@ -140,6 +141,10 @@ void session_shard::wake_up(entry& e, unsigned loop) {
   birth.record = std::move(e.record);
   birth.subscriptions = std::move(e.subscriptions);
   e.subscriptions = {};
+  if (context_.remote != nullptr && is_owner()) {
+    e.life = next_life();
+    e.who->life(e.life);
+  }
   start(e, std::move(birth), loop);
 }
 
@@ -196,7 +201,9 @@ void session_shard::erase_sleeping(entry& e) {
 void session_shard::ended(const session_ended& message) {
   auto it = sessions_.find(message.client_id);
   std::uint64_t life = 0;
-  if (it != sessions_.end() && it->second.who->id() == message.id) {
+  // A stale one may have been replaced already.
+  if (it != sessions_.end() && it->second.who->id() == message.id &&
+      (!message.stale || it->second.awake == message.actor)) {
     life = it->second.life;
     if (context_.remote != nullptr) context_.remote->sessions().erase(it->second.who);
     sessions_.erase(it);

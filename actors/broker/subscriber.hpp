@@ -71,6 +71,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     awake_at_.store(number(node), std::memory_order_release);
   }
 
+  /// In a cluster: the number of the life of its session, from its shard's owner. Who is awake
+  /// in an earlier one does not count any more.
+  std::uint64_t life() const noexcept { return life_.load(std::memory_order_acquire); }
+  void life(std::uint64_t value) noexcept { life_.store(value, std::memory_order_release); }
+
   /// A client is connected: preferred by shared subscriptions.
   bool online() const noexcept { return online_.load(std::memory_order_relaxed); }
   void online(bool value) noexcept { online_.store(value, std::memory_order_relaxed); }
@@ -146,6 +151,7 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   std::atomic<std::uint64_t> announcer_{0};
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> awake_at_{0};
+  std::atomic<std::uint64_t> life_{0};
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
   std::atomic<bool> ended_{false};

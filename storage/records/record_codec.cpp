@@ -47,6 +47,7 @@ void encode(const session_record& from, std::string& out) {
   record.set_protocol(static_cast<std::uint32_t>(from.version));
   record.set_expiry(from.expiry);
   record.set_disconnected_at(from.disconnected_at);
+  if (from.life != 0) record.set_life(from.life);
   if (from.will) {
     auto& will = *record.mutable_will();
     will.set_topic(from.will->topic);
@@ -117,6 +118,7 @@ std::optional<session_record> decode_session(session_id id, std::string_view byt
   session.version = static_cast<mqtt::protocol_version>(record.protocol());
   session.expiry = record.expiry();
   session.disconnected_at = record.disconnected_at();
+  session.life = record.life();
   if (record.has_will()) {
     const auto& from = record.will();
     if (!valid_qos(from.level())) return std::nullopt;

@@ -278,7 +278,7 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
 void session_shard::adopt(storage::session_record record,
                           std::vector<storage::subscription_record> subscriptions) {
   auto& e = sessions_[record.client_id];
-  if (e.who && e.who->id() == record.id && !e.awake) {
+  if (e.who && e.who->id() == record.id && !e.awake && e.life >= record.life) {
     // The next page goes on with it; or it came to rest here meanwhile.
     e.who->epoch(owner_.epoch);
     e.who->moved_to(cluster::no_node);
@@ -294,7 +294,11 @@ void session_shard::adopt(storage::session_record record,
     }
     return;
   }
-  if (e.who && e.who->id() == record.id) {
+  if (e.who && e.who->id() == record.id && e.life < record.life) {
+    // It was awake elsewhere since, unseen from here.
+    if (e.awake)
+      tell(e.awake, kick{mqtt::reason_code::session_taken_over, false, false, false, true});
+  } else if (e.who && e.who->id() == record.id) {
     // It is awake here. Its routes are this node's to tell from now on.
     e.who->epoch(owner_.epoch);
     e.who->moved_to(cluster::no_node);
@@ -303,7 +307,7 @@ void session_shard::adopt(storage::session_record record,
     for (const auto& s : subscriptions) announce(e, s, true);
     return;
   }
-  if (e.who) {
+  if (e.who && e.who->id() != record.id) {
     // Of one client there may be two for a moment: the younger one counts.
     if (record.id < e.who->id()) {
       storage::transaction writes;
@@ -316,6 +320,8 @@ void session_shard::adopt(storage::session_record record,
   e = entry{};
   e.who = new subscriber(record.id, true, true, record.client_id);
   e.who->epoch(owner_.epoch);
+  e.life = record.life;
+  e.who->life(e.life);
   e.unclaimed = record.disconnected_at == 0;
   uncounted_.push_back(e.who);
   context_.remote->sessions().put(e.who);
@@ -391,6 +397,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.record = {};
       e.at = from;
       e.life = claim.life();
+      e.who->life(e.life);
       e.unclaimed = false;
       e.who->awake_at(from);
       e.who->online(claim.disconnected_at() == 0);
@@ -411,6 +418,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.who = new subscriber(id, false, false, claim.client_id());
       e.at = from;
       e.life = claim.life();
+      e.who->life(e.life);
       e.who->awake_at(from);
       context_.remote->sessions().put(e.who);
       continue;

@@ -136,6 +136,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
     e.subscriptions = {};
   }
   e.who->epoch(owner_.epoch);
+  e.who->life(e.life);
   e.at = wanted.from;
   e.unclaimed = false;
   e.will = wanted.will ? std::make_unique<will_elsewhere>(will_elsewhere{*wanted.will,
@@ -207,6 +208,7 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     auto& e = it->second;
     e.who = new subscriber(id, frame.durable(), frame.woken(), wanted.client_id);
     e.life = frame.life();
+    e.who->life(e.life);
     context_.remote->sessions().put(e.who);
     session_birth birth;
     birth.who = e.who;

@@ -260,6 +260,13 @@ void store_front::serve(cluster::node_id from, shard_id shard, const peer::Store
     auto& s = it->second;
     if (fresh || attempt != s.attempt) s = {attempt, owner.epoch, false};
     s.refused = s.refused || owner.node != net_.self() || owner.epoch != s.epoch;
+    if (!s.refused && frame.session() != 0) {
+      const auto who = net_.sessions().find(session_id(frame.session()));
+      const auto life = who ? who->life() : 0;
+      // One of which this node has still to hear.
+      s.refused = life < frame.life();
+      if (life > frame.life()) return reply({false, "The session goes on elsewhere", 0, false});
+    }
     if (s.refused) return reply({false, {}, 0, true});
   }
   auto decoded = storage::transaction_codec::decode(frame.transaction());
@@ -317,6 +324,8 @@ void store_front::commit(storage::transaction writes, committed done) {
   q.shard = *shard;
   q.kind = frame_kind::store_commit;
   q.commit.set_transaction(storage::transaction_codec::encode(writes));
+  q.commit.set_session(writes.session().value);
+  q.commit.set_life(writes.life());
   q.bytes = q.commit.transaction().size();
   q.answered = [done = std::move(done)](const peer::StoreAnswer* answer) {
     if (!done) return;
