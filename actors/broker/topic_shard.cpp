@@ -30,6 +30,7 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
       next_offset_(next_offset),
       shard_(shard) {
   if (context_.remote == nullptr) return;
+  direct_.resize(context_.remote->shards());
   role_ = std::make_unique<topic_role>(
       context_, shard_, matcher_,
       topic_role::host{
@@ -100,6 +101,10 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   // Before anyone hears of it: who then reads the store finds what was retained.
   publishing_ = false;
   std::uint32_t answers = 0;
+  // What goes by way of the outbox must not come before what is still to be committed here.
+  if (role_)
+    for (const auto shard : role_->outbox().shards_added())
+      if (direct_[shard] != 0) hand_over(static_cast<shard_id>(shard));
   if (role_) answers = role_->outbox().flush(next_commitment_, keep->held);
   if (!pending.parts.empty() || answers != 0) {
     pending.batch = keep;
@@ -127,6 +132,7 @@ std::uint64_t topic_shard::commit(commitment pending, std::uint32_t answers) {
   for (std::uint32_t i = 0; i < kept.parts.size(); ++i) {
     auto& part = kept.parts[i];
     part.orders = part.writes.orders();
+    if (role_ && kept.batch && part.owed != 0) ++direct_[troupe::number(part.shard)];
     if (role_) part.writes.epoch(role_->view().owner(part.shard).epoch);
     context_.store.commit(std::move(part.writes),
                           [self = strong(*this), number, i](const storage::commit_result& result) {
@@ -364,7 +370,7 @@ void topic_shard::committed(const commit_done& done) {
     // And so does what was to be committed behind it.
     if (part.owed != 0) return hand_over(part.shard);
   }
-  part.done = true;
+  mark_done(it->second, part);
   if (done.ok) {
     for (auto& p : part.parcels)
       for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);

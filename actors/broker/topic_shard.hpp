@@ -97,6 +97,7 @@ class topic_shard final : public runtime::lean_actor {
   void hand_over(shard_id session_shard);
   bool close(std::uint64_t number);
   void give_back();
+  void mark_done(const commitment& of, part& which);
   void tick();
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
@@ -131,6 +132,8 @@ class topic_shard final : public runtime::lean_actor {
   std::vector<subscriber_ptr> overfull_;
   shard_id shard_;
   std::unique_ptr<topic_role> role_;  // null: not in a cluster
+  /// By session shard: parts of batches that are being committed here.
+  std::vector<std::uint32_t> direct_;
   bool publishing_ = false;           // a batch is at hand, not what was delivered
   /// Of what other nodes deliver: the attempt at a session shard that was refused last, with all
   /// that comes behind.

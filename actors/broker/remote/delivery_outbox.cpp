@@ -68,7 +68,7 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
     each.content.set_epoch(view_.owner(shard_).epoch);
     each.content.set_pairing(view_.pairing(each.to));
     if (each.wanted) {
-      const auto at = put(next_place_++, commitment, std::move(each));
+      const auto at = put(commitment, commitment, std::move(each));
       ++answers;
       // To this node itself: not from within a publish.
       if (at->second.what.to == view_.self)
@@ -88,6 +88,14 @@ std::uint32_t delivery_outbox::flush(std::uint64_t commitment,
   }
   letters_.clear();
   return answers;
+}
+
+std::vector<std::uint16_t> delivery_outbox::shards_added() const {
+  std::vector<std::uint16_t> all;
+  for (const auto& each : letters_)
+    if (each.wanted)
+      for (const auto shard : shards_of(each.content)) all.push_back(shard);
+  return all;
 }
 
 // --- the letters that wait ---------------------------------------------------------
@@ -202,7 +210,8 @@ void delivery_outbox::adopt(std::uint64_t commitment, peer::Deliver content) {
   letter l;
   l.content = std::move(content);
   l.wanted = true;  // to nobody yet: see retry()
-  put(next_place_++, commitment, std::move(l));
+  put(commitment, commitment, std::move(l));
+  for_here_ = true;
 }
 
 void delivery_outbox::clear() {

@@ -41,6 +41,9 @@ class delivery_outbox {
   /// Sends what was added. Answers how many answers follow for `commitment`.
   std::uint32_t flush(std::uint64_t commitment, const std::shared_ptr<const void>& hold);
 
+  /// Session shards of the receivers that were added since the last flush().
+  std::vector<std::uint16_t> shards_added() const;
+
   /// After flush(), when nothing of the batch is under work any more.
   void serve_here();
 
@@ -71,7 +74,7 @@ class delivery_outbox {
     std::uint64_t commitment = 0;
     std::uint64_t posting = 0;  // as what it was sent; 0: it was not
   };
-  /// Place in the order, and which part of what came there.
+  /// Place in the order: the number of the commitment; and which part of it.
   using key = std::pair<std::uint64_t, std::uint64_t>;
   using letters = std::map<key, waiting>;
 
@@ -98,7 +101,6 @@ class delivery_outbox {
   std::unordered_map<std::uint64_t, key> posted_;
   std::vector<std::uint32_t> unsent_;    // by session shard
   std::vector<std::uint64_t> attempts_;  // the same
-  std::uint64_t next_place_ = 1;
   std::uint64_t next_part_ = 1;
   std::uint64_t next_posting_;
   bool for_here_ = false;

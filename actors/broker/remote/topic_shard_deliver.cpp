@@ -9,10 +9,15 @@
 
 namespace troupe::broker {
 
+void topic_shard::mark_done(const commitment& of, part& which) {
+  if (role_ && of.batch && which.owed != 0 && !which.done) --direct_[number(which.shard)];
+  which.done = true;
+}
+
 /// The session shard has another owner: what was to be committed here may have been or not.
 void topic_shard::hand_over(std::uint64_t number, part& from) {
-  from.done = true;
   auto& of = commitments_.at(number);
+  mark_done(of, from);
   if (of.deliver_from != cluster::no_node) {
     refuse(from.shard, of);
     close(number);
@@ -52,7 +57,9 @@ void topic_shard::give_back() {
   std::sort(numbers.begin(), numbers.end());
   std::vector<std::shared_ptr<publish_batch>> batches;
   for (const auto number : numbers) {
-    batches.push_back(commitments_.at(number).batch);
+    auto& given = commitments_.at(number);
+    for (auto& each : given.parts) mark_done(given, each);
+    batches.push_back(given.batch);
     commitments_.erase(number);
   }
   role_->take_back(std::move(batches));
