@@ -76,6 +76,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   std::uint64_t life() const noexcept { return life_.load(std::memory_order_acquire); }
   void life(std::uint64_t value) noexcept { life_.store(value, std::memory_order_release); }
 
+  /// What is forwarded to where it is awake, from one moment on without a gap; what belongs to
+  /// another stream is not taken, as something before it may be lost.
+  std::uint64_t stream() const noexcept { return stream_.load(std::memory_order_acquire); }
+  void stream(std::uint64_t value) noexcept { stream_.store(value, std::memory_order_release); }
+
   /// A client is connected: preferred by shared subscriptions.
   bool online() const noexcept { return online_.load(std::memory_order_relaxed); }
   void online(bool value) noexcept { online_.store(value, std::memory_order_relaxed); }
@@ -152,6 +157,7 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   std::atomic<std::uint64_t> epoch_{0};
   std::atomic<std::uint64_t> awake_at_{0};
   std::atomic<std::uint64_t> life_{0};
+  std::atomic<std::uint64_t> stream_{0};
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
   std::atomic<bool> ended_{false};

@@ -30,6 +30,8 @@ void session_shard::on(const peer_changed& change) {
   if (change.node == owner_.node && !is_owner()) {
     for (auto& [request, wanted] : openings_) wanted.sent = false;
     for (auto& [request, w] : route_changes_) w.sent = false;
+    // Forwarded messages may be lost with the link; the owner tells of the next stream.
+    for (auto& [client_id, e] : sessions_) e.who->stream(0);
     if (change.up) tell_owner_of_sessions();
   }
   if (change.up) return;
@@ -399,6 +401,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.life = claim.life();
       e.who->life(e.life);
       e.unclaimed = false;
+      e.who->stream(next_life());
       e.who->awake_at(from);
       e.who->online(claim.disconnected_at() == 0);
       // From now on it hears of what comes; what came before it has to read.
@@ -406,6 +409,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       known.set_session(id.value);
       known.set_awake(true);
       known.set_life(e.life);
+      known.set_stream(e.who->stream());
       context_.remote->send(from, frame_kind::session_grant, number(shard_), known);
       continue;
     }

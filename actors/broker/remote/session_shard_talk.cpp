@@ -137,6 +137,8 @@ void session_shard::grant(entry& e, const opening& wanted) {
   }
   e.who->epoch(owner_.epoch);
   e.who->life(e.life);
+  if (!frame.awake()) e.who->stream(next_life());
+  frame.set_stream(e.who->stream());
   e.at = wanted.from;
   e.unclaimed = false;
   e.will = wanted.will ? std::make_unique<will_elsewhere>(will_elsewhere{*wanted.will,
@@ -171,7 +173,9 @@ void session_shard::refuse(const opening& wanted, mqtt::reason_code reason) {
 void session_shard::granted(const peer::SessionGrant& frame) {
   if (frame.request() == 0) {
     const auto who = context_.remote->sessions().find(session_id(frame.session()));
-    if (who) tell(who->actor(), reread{});
+    if (!who || who->life() != frame.life()) return;
+    who->stream(frame.stream());
+    tell(who->actor(), reread{});
     return;
   }
   // What an earlier owner has granted is not known to this one.
@@ -209,6 +213,7 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     e.who = new subscriber(id, frame.durable(), frame.woken(), wanted.client_id);
     e.life = frame.life();
     e.who->life(e.life);
+    e.who->stream(frame.stream());
     context_.remote->sessions().put(e.who);
     session_birth birth;
     birth.who = e.who;
@@ -445,7 +450,7 @@ void session_shard::route_done(const route_changed& done) {
 void session_shard::on_forward(const peer::Forward& frame) {
   for (const auto& item : frame.items()) {
     const auto who = context_.remote->sessions().find(session_id(item.terms().session()));
-    if (!who) continue;
+    if (!who || frame.stream() == 0 || who->stream() != frame.stream()) continue;
     auto d = delivery_of(item);
     if (!d.body) continue;
     auto actor = who->actor();

@@ -181,6 +181,7 @@ void topic_shard::resolve(cluster::node_id from, const peer::DeliverItem& item,
 /// To where its client is connected.
 void topic_shard::forward(const parcel& p) {
   peer::Forward frame;
+  frame.set_stream(p.to->stream());
   bool droppable = true;
   for (const auto& d : p.messages) {
     put_forward(d, p.to->id(), *frame.add_items());
