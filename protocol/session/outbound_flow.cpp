@@ -128,7 +128,7 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
       queue_.push_back(std::move(message));
       continue;
     }
-    inflight_.push_back({it->id, stage::sent, true, true, false, true, false, std::move(message)});
+    inflight_.push_back({it->id, stage::sent, true, true, false, true, false, false, std::move(message)});
     ids_ascend_ = false;
     ++inflight_count_;
     resending_ = true;
@@ -188,7 +188,7 @@ bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
   const bool record = message.stored && message.level == mqtt::qos::exactly_once;
   const auto order = message.stored.order;
   inflight_.push_back({id, record ? stage::recording : stage::sent, false, false, true, record,
-                       false, std::move(message)});
+                       false, false, std::move(message)});
   ++inflight_count_;
   ++outstanding_;
   if (record) {
@@ -232,6 +232,7 @@ void outbound_flow::transmit(exchange& x, std::int64_t now, session_effects& fx)
 
 void outbound_flow::resend(std::int64_t now, session_effects& fx) {
   for (auto& x : inflight_) {
+    if (x.again) return;
     if (!x.resend || x.at == stage::done) continue;
     if (outstanding_ >= window() || !fx.writable()) return;
     x.resend = false;
@@ -246,7 +247,9 @@ void outbound_flow::resend(std::int64_t now, session_effects& fx) {
     ++recording_;
     const bool released = x.at == stage::releasing;
     if (released) settle(x.message, fx);
+    x.again = !released;
     fx.record_outgoing(x.id, x.message.stored.order, released);
+    if (x.again) return;
   }
   resending_ = false;
   sweep();
@@ -371,6 +374,7 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
   if (x == nullptr) return;
   if (!released && x->at == stage::recording) {
     x->at = stage::sent;
+    x->again = false;
     if (has_client_ && !x->resend) transmit(*x, now, fx);
   } else if (released && x->at == stage::releasing) {
     x->at = stage::released;
@@ -386,7 +390,9 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
 void outbound_flow::not_recorded(mqtt::packet_id id) noexcept {
   if (recording_ > 0) --recording_;
   auto* x = find(id);
-  if (x != nullptr && (x->at == stage::recording || x->at == stage::releasing)) x->failed = true;
+  if (x == nullptr || (x->at != stage::recording && x->at != stage::releasing)) return;
+  x->failed = true;
+  x->again = false;
 }
 
 mqtt::packet_id outbound_flow::next_id() noexcept {

@@ -101,6 +101,7 @@ class outbound_flow {
     bool counted = false;      // in outstanding_
     bool recorded = false;     // the store has, or will have, a record of it
     bool failed = false;       // it could not be written: again with the next client
+    bool again = false;        // that is under way: what comes behind waits for it
     delivery message;
   };
 
