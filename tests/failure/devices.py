@@ -10,7 +10,7 @@ from failure.ledger import Message, topics_of
 from wire.encoding import encode
 from wire.packets import (V5, V311, connect_packet, disconnect, pingreq, puback, pubcomp, publish,
                           pubrec, pubrel, subscribe)
-from wire.parser import parse
+from wire.parser import Malformed, parse
 
 FOREVER = 0xFFFFFFFF
 CONNECTED_WITHIN = 10.0   # from the call to CONNACK: a session may have to be fetched first
@@ -35,6 +35,7 @@ class Device:
         self.known, self.ending, self.ready = False, False, False
         self.connections, self.task = 0, None
         self.faults, self.log = [], collections.deque(maxlen=LOGGED)
+        self.illegal = collections.Counter()  # what the specification forbids
 
     def note(self, what):
         self.log.append((round(time.monotonic(), 3), self.node.name, what))
@@ -59,6 +60,9 @@ class Device:
                 await self._serve(reader)
             except (OSError, Lost, asyncio.TimeoutError, asyncio.IncompleteReadError) as lost:
                 self.note(f"{'lost' if self.ready else 'not connected'}: {lost!r}")
+            except Malformed as illegal:
+                self.illegal[str(illegal)] += 1
+                self.note(f"illegal: {illegal}")
             self.ready = False
             self.drop()
             if not self.ending:

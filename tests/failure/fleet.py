@@ -1,6 +1,7 @@
 """The load of the cluster's failure tests, and the questions that they ask about it."""
 
 import asyncio
+import collections
 import os
 import time
 
@@ -155,6 +156,8 @@ class Fleet:
         wrong = ledger.missing() or ledger.disordered or self.waiting() or (ONCE and ledger.twice)
         assert not wrong, self.tell()
         assert ledger.counts["acknowledged"] > 10 * SHARDS
+        illegal = sum((device.illegal for device in self.devices), collections.Counter())
+        assert not illegal, illegal
         refused = {k: n for k, n in ledger.counts.items() if k.startswith("refused")}
         return (f"{ledger.counts['acknowledged']} acknowledged, {ledger.counts['received']} received,"
                 f" 0 lost, 0 out of order, {ledger.again} of QoS 1 again, {len(ledger.twice)} of"

@@ -4,7 +4,6 @@ time without anybody's help.
 
 TROUPE_ROUNDS (3) says how many nodes are hit, TROUPE_LOG the level of the nodes' logs."""
 
-import signal
 import time
 
 from failure.fleet import ROUNDS, Trial, settings, spread
@@ -62,7 +61,7 @@ def test_what_is_acknowledged_survives_a_node_that_stands_still(make_cluster):  
             fleet.flows()
             fleet.ledger.event("stop", node.name, fleet.owners())
             stopped = time.monotonic()
-            node.process.send_signal(signal.SIGSTOP)
+            node.stand_still()
             try:
                 served.append(fleet.served(GIVE_UP, stopped))
                 wait_for(lambda: bereaved(cluster, node), GIVE_UP, f"{node.name} owns nothing")
@@ -71,7 +70,7 @@ def test_what_is_acknowledged_survives_a_node_that_stands_still(make_cluster):  
                     wait_for(lambda: time.monotonic() > stopped + LONGER, GIVE_UP)
                 fleet.ledger.event("go on", node.name, fleet.owners())
             finally:
-                node.process.send_signal(signal.SIGCONT)
+                node.go_on()
             fleet.served(GIVE_UP)
             back.append(fleet.whole())
             fleet.ledger.event("whole again", fleet.owners())

@@ -92,7 +92,8 @@ class Cluster:
         return self
 
     def living(self):
-        return [node for node in self.nodes if node.alive()]
+        """Those that are started and do not stand still."""
+        return [node for node in self.nodes if node.alive() and not node.still]
 
     def wait_ready(self, within=READY_WITHIN):
         for node in self.living():
@@ -109,6 +110,8 @@ class Cluster:
     def end(self):
         """Stops all that live; the exit codes by name. Together: one after the other the last
         ones would wait for a majority."""
-        for node in self.living():
+        alive = [node for node in self.nodes if node.alive()]
+        for node in alive:
             node.process.terminate()
-        return {node.name: node.stop() for node in self.living()}
+            node.go_on()
+        return {node.name: node.stop() for node in alive if node.alive() or node.process.poll() == 0}
