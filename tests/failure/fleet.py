@@ -6,7 +6,7 @@ import os
 import time
 
 from failure.devices import V5, V311, Publisher, Subscriber
-from failure.engine import Engine
+from wire.engine import Engine
 from failure.ledger import Ledger, topics_of
 from wire.node import wait_for
 
