@@ -48,7 +48,7 @@ class Wires:
         self.changed = asyncio.Event()
         self.servers = []
         for node in cluster.nodes:
-            server = engine.call(self._listen, node)
+            server = self.engine.call(self._listen, node)
             self.servers.append(server)
             node.tables["cluster"]["advertise"] = "127.0.0.1:%d" % server.sockets[0].getsockname()[1]
 
