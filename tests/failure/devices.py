@@ -157,7 +157,7 @@ class Subscriber(Device):
                  **more):
         super().__init__(engine, cluster, name, at, version, **more)
         self.ledger, self.qos = ledger, qos
-        self.reader = ledger.reader(group or name, pattern)
+        self.reader = ledger.reader(group or name, pattern, ordered=not group)
         self.filter = f"$share/{group}/{pattern}" if group else pattern
         self.granted, self.open = False, {}  # of QoS 2, by packet identifier
 
@@ -197,9 +197,10 @@ class Publisher(Device):
     """Publishes to a topic in each shard, never more than `in_flight` to one of them."""
 
     def __init__(self, engine, cluster, ledger, name, at, qos, version=V5, in_flight=4,
-                 leaves_when_refused=False, **more):
+                 leaves_when_refused=False, padding=0, **more):
         super().__init__(engine, cluster, name, at, version, **more)
         self.ledger, self.qos, self.in_flight = ledger, qos, in_flight
+        self.padding = " " * padding
         self.leaves_when_refused = leaves_when_refused
         self.topics = topics_of(name, ledger.shards)
         self.numbers = dict.fromkeys(self.topics, 0)
@@ -227,7 +228,7 @@ class Publisher(Device):
 
     def _send(self, identifier, message, dup):
         message.sent = time.monotonic()
-        self.send(publish(message.topic, str(message.number), qos=message.qos, id=identifier,
+        self.send(publish(message.topic, f"{message.number}{self.padding}", qos=message.qos, id=identifier,
                           dup=dup))
 
     def connected(self):

@@ -30,7 +30,7 @@ class Fleet:
     """On each node: a publisher of QoS 1 and one of QoS 2; subscribers to everything, to one
     publisher, to one topic; a member of a shared group. Half of them speak MQTT 3.1.1."""
 
-    def __init__(self, cluster, pace=PACE, wanders=True):
+    def __init__(self, cluster, pace=PACE, wanders=True, padding=0):
         self.cluster, self.engine, self.pace = cluster, Engine(), pace
         self.ledger = Ledger(SHARDS)
         self.subscribers, self.publishers = [], []
@@ -45,7 +45,8 @@ class Fleet:
             for qos in (1, 2):
                 self.publishers.append(
                     Publisher(self.engine, cluster, self.ledger, f"p{at}-q{qos}", at, qos,
-                              (version, other)[qos - 1], wanders=wanders, leaves_when_refused=wanders))
+                              (version, other)[qos - 1], wanders=wanders, leaves_when_refused=wanders,
+                              padding=padding))
         self.devices = self.subscribers + self.publishers
 
     def _subscriber(self, name, at, pattern, version, wanders, **more):
