@@ -6,6 +6,7 @@ TROUPE_ROUNDS (3) says how often a node is cut off."""
 import contextlib
 import time
 
+import pytest
 from failure.fleet import READY_WITHIN, ROUNDS, Trial, settings, spread
 from wire.client import Closed, Unexpected
 from wire.fixtures import make_cluster  # noqa: F401  (fixture)
@@ -14,6 +15,8 @@ from wire.packets import V311, publish
 from wire.wires import Wires
 
 SERVED_WITHIN = 15.0
+RESUMED_WITHIN = 5.0
+PAIR_CUT = 8.0  # seconds: longer than a node is waited for, shorter than a link
 UNREADY_WITHIN = 10.0
 REFUSED_WITHIN = 40.0
 GIVE_UP = 40.0
@@ -117,3 +120,42 @@ def test_a_node_that_is_cut_off_says_so_and_comes_back(make_cluster):  # noqa: F
     print(f"served again: {spread(served)}; not ready: {spread(unready)};"
           f" refused: {spread(refused)}; whole again: {spread(whole)}")
     assert max(served) <= SERVED_WITHIN and max(unready) <= UNREADY_WITHIN
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["both ways", "one way"])
+def test_two_nodes_that_do_not_hear_each_other(make_cluster, both):  # noqa: F811
+    """The third hears both, so nobody is in a minority: whatever is served meanwhile, nothing is
+    lost, and it ends with the cut."""
+    with wired(make_cluster) as (cluster, wires), Trial(cluster) as fleet:
+        first, second, _ = cluster.nodes
+        fleet.flows()
+        fleet.ledger.event("cut", first.name, second.name, fleet.owners())
+        cut = time.monotonic()
+        wires.cut(first, second, both)
+        wait_for(lambda: fleet.check() or time.monotonic() > cut + PAIR_CUT, GIVE_UP)
+        meanwhile = fleet.ledger.served_since(cut + PAIR_CUT / 2)
+        ready = [node.name for node in cluster.nodes if node.ready()]
+        fleet.ledger.event("heal", fleet.owners() if ready else None)
+        healed = time.monotonic()
+        wires.heal()
+        again = fleet.served(GIVE_UP, healed)
+        fleet.whole(GIVE_UP)
+        fleet.flows(READY_WITHIN)
+        print(f"{len(meanwhile)} of 8 shards acknowledged in the second half of the cut, ready then:"
+              f" {ready}; all {again:.2f} s after it", flush=True)
+
+
+def test_connections_between_nodes_that_break_are_resumed(make_cluster):  # noqa: F811
+    with wired(make_cluster) as (cluster, wires), Trial(cluster) as fleet:
+        first, second, third = cluster.nodes
+        times = []
+        for number in range(ROUNDS):
+            for one, other in ((first, second), (second, third), (third, first)):
+                fleet.flows()
+                before = fleet.owners()
+                broken = time.monotonic()
+                wires.break_all(one, other)
+                times.append(fleet.served(GIVE_UP, broken))
+                assert fleet.owners() == before, "an owner changed"
+        print(f"served again after a reset: {spread(times)}")
+        assert max(times) <= RESUMED_WITHIN
