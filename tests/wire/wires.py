@@ -7,6 +7,7 @@ found in /proc: the socket at the other end of an accepted connection belongs to
 import asyncio
 import os
 import pathlib
+import re
 import socket
 
 from wire.engine import Engine
@@ -16,11 +17,12 @@ RESOLVED = 20        # looks into /proc, 10 ms apart, before a caller is taken f
 
 
 def _inode_of(port):
-    """The inode of the socket on loopback with that local port."""
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0":
-            return fields[9]
+    """The inode of the open socket on loopback with that local port. The table may be long."""
+    table = pathlib.Path("/proc/net/tcp").read_text()
+    for found in re.finditer(rf"^ *\d+: 0100007F:{port:04X} (.*)$", table, re.M):
+        inode = found[1].split()[7]
+        if inode != "0":
+            return inode
     return None
 
 
@@ -107,12 +109,17 @@ class Wires:
     async def _caller(self, writer):
         port = writer.get_extra_info("peername")[1]
         for _ in range(RESOLVED):
-            inode = _inode_of(port)
-            for node in self.cluster.nodes if inode else ():
-                if node.alive() and _has_socket(node.process.pid, inode):
-                    return node
+            # In a thread of its own: other wires must not wait for it.
+            found = await asyncio.to_thread(self._find, port)
+            if found:
+                return found
             await asyncio.sleep(0.01)
         return None
+
+    def _find(self, port):
+        inode = _inode_of(port)
+        return next((node for node in self.cluster.nodes if inode and node.alive()
+                     and _has_socket(node.process.pid, inode)), None)
 
     async def _accept(self, callee, reader, writer):
         caller = await self._caller(writer)
