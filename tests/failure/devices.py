@@ -16,7 +16,7 @@ FOREVER = 0xFFFFFFFF
 CONNECTED_WITHIN = 10.0   # from the call to CONNACK: a session may have to be fetched first
 PING_AFTER = 1.0          # of saying nothing
 SILENCE = 4.0             # of the node, after which a client gives it up
-PAUSE = (0.02, 0.2)       # before the next node is tried
+PAUSE = (0.02, 0.2)       # before another node is tried
 LOGGED = 400
 
 
@@ -26,7 +26,7 @@ class Lost(Exception):
 
 class Device:
     """A client with a session. `at` is the place of its node in the cluster's list; `wanders`:
-    whether it goes to the next one when a connection ends."""
+    whether it goes to another one when a connection ends."""
 
     def __init__(self, engine, cluster, name, at, version=V5, wanders=True, clean=False):
         self.engine, self.cluster, self.name, self.at = engine, cluster, name, at
@@ -66,7 +66,8 @@ class Device:
             self.ready = False
             self.drop()
             if not self.ending:
-                self.at += self.wanders
+                if self.wanders:
+                    self.at += random.randint(1, len(self.cluster.nodes) - 1)
                 await asyncio.sleep(random.uniform(*PAUSE))
 
     async def _connect(self):

@@ -14,6 +14,7 @@ ROUNDS = int(os.environ.get("TROUPE_ROUNDS", "3"))
 SHARDS = 8
 PACE = 0.12             # seconds between two messages of a publisher to each shard
 LOOK = 0.25
+PAUSE = 0.05             # of whoever waits: the clients share an interpreter with him
 SETTLED_WITHIN = 40.0   # at the end, for what is still on its way
 READY_WITHIN = 30.0     # a node that was started again, or may go on
 # Whether QoS 2 that comes twice after a change of owner fails a test, or is only counted.
@@ -91,7 +92,7 @@ class Fleet:
             self.check()
             return len(self.ledger.served_since(since)) == SHARDS
         try:
-            wait_for(look, within, what)
+            wait_for(look, within, what, PAUSE)
         except AssertionError as late:
             dumb = set(range(SHARDS)) - set(self.ledger.served_since(since))
             raise AssertionError(f"{late}; not shards {sorted(dumb)}") from None
@@ -101,7 +102,7 @@ class Fleet:
         """Every shard acknowledges and every client is connected."""
         self.served(within)
         wait_for(lambda: all(device.ready for device in self.devices), within,
-                 "every client is connected")
+                 "every client is connected", PAUSE)
         return self
 
     def whole(self, within=READY_WITHIN):
@@ -111,7 +112,7 @@ class Fleet:
         def look():
             self.check()
             return all(node.ready() and node.members() == names for node in self.cluster.nodes)
-        wait_for(look, within, "all nodes are ready")
+        wait_for(look, within, "all nodes are ready", PAUSE)
         self.cluster.wait_owners(within)
         return time.monotonic() - begin
 
@@ -123,7 +124,7 @@ class Fleet:
             publisher.producing = False
         try:
             wait_for(lambda: self.check() or not (self.ledger.missing() or self.waiting()),
-                     SETTLED_WITHIN, "all has arrived")
+                     SETTLED_WITHIN, "all has arrived", PAUSE)
         except AssertionError:
             self.check()
         return time.monotonic() - begin

@@ -31,11 +31,11 @@ def wired(make, **more):
         cluster.start()
         cluster.wait_owners()
         yield cluster, wires
-        wires.heal()
-        cluster.end()
     finally:
         wires.heal()
+        codes = cluster.end()
         wires.end()
+    assert all(code == 0 for code in codes.values()), codes
 
 
 class Minority:

@@ -25,8 +25,8 @@ PAUSE = 0.005
 CONFIGURATION = {"node": {"shards": 8, "run_loops": 2}, "http": {"bind": "127.0.0.1:0"}}
 
 
-def wait_for(condition, within=10.0, what="the condition"):
-    """Looks again and again until the condition holds; returns what it answered."""
+def wait_for(condition, within=10.0, what="the condition", pause=PAUSE):
+    """Looks again and again, `pause` seconds apart, until the condition holds; returns what it answered."""
     end = time.monotonic() + within
     while True:
         answer = condition()
@@ -34,7 +34,7 @@ def wait_for(condition, within=10.0, what="the condition"):
             return answer
         if time.monotonic() > end:
             raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 def clean_environment(**more):
