@@ -143,8 +143,8 @@ class Fleet:
             self.engine.end()
 
     def owners(self):
-        node = next(node for node in self.cluster.living() if node.ready())
-        return {shard["shard"]: shard["owner"] for shard in node.shards()}
+        """As some node that lives sees them."""
+        return {shard["shard"]: shard["owner"] for shard in self.cluster.living()[0].shards()}
 
     def tell(self):
         clients = {each.name: list(each.log)[-40:] for each in self.devices}
