@@ -177,8 +177,8 @@ class Trial:
     def __enter__(self):
         try:
             return self.fleet.start()
-        except BaseException:
-            self.fleet.end()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
 
     def __exit__(self, kind, error, _):
