@@ -298,8 +298,9 @@ store::figures rocks_store::engine::current() const {
   out.commits = commits_done_.load(std::memory_order_relaxed);
   out.groups = groups_done_.load(std::memory_order_relaxed);
   out.writable = writable_.load(std::memory_order_relaxed);
-  const std::shared_lock lock(db_->gate());
-  if (db_->is_open()) {
+  // Run loops ask: they do not wait while the database is opened anew, which takes what the disk takes.
+  const std::shared_lock lock(db_->gate(), std::try_to_lock);
+  if (lock && db_->is_open()) {
     (void)db_->db().GetIntProperty(db_->handle(family::log),
                                    rocksdb::DB::Properties::kEstimateNumKeys, &out.bodies);
   }

@@ -25,6 +25,12 @@ class ClusterNode(Node):
     def name(self):
         return self.tables["node"]["name"]
 
+    @property
+    def reached_at(self):
+        """Where the other nodes find it: what it advertises, or where it listens."""
+        told = self.tables["cluster"].get("advertise")
+        return told or (self.cluster_address and "%s:%d" % self.cluster_address)
+
     def cluster(self):
         """What /api/v1/cluster says."""
         return json.loads(self.get("/api/v1/cluster")[2])
@@ -81,8 +87,8 @@ class Cluster:
     def join(self, node, seed=None):
         """Starts the node with the address of another one as its seed."""
         seed = seed or self.nodes[0]
-        if seed is not node and seed.cluster_address:
-            node.tables["cluster"]["seeds"] = ["%s:%d" % seed.cluster_address]
+        if seed is not node and seed.reached_at:
+            node.tables["cluster"]["seeds"] = [seed.reached_at]
         return node.start()
 
     def start(self):
@@ -92,7 +98,8 @@ class Cluster:
         return self
 
     def living(self):
-        return [node for node in self.nodes if node.alive()]
+        """Those that are started and do not stand still."""
+        return [node for node in self.nodes if node.alive() and not node.still]
 
     def wait_ready(self, within=READY_WITHIN):
         for node in self.living():
@@ -109,6 +116,8 @@ class Cluster:
     def end(self):
         """Stops all that live; the exit codes by name. Together: one after the other the last
         ones would wait for a majority."""
-        for node in self.living():
+        alive = [node for node in self.nodes if node.alive()]
+        for node in alive:
             node.process.terminate()
-        return {node.name: node.stop() for node in self.living()}
+            node.go_on()
+        return {node.name: node.stop() for node in alive if node.alive() or node.process.poll() == 0}

@@ -25,8 +25,8 @@ PAUSE = 0.005
 CONFIGURATION = {"node": {"shards": 8, "run_loops": 2}, "http": {"bind": "127.0.0.1:0"}}
 
 
-def wait_for(condition, within=10.0, what="the condition"):
-    """Looks again and again until the condition holds; returns what it answered."""
+def wait_for(condition, within=10.0, what="the condition", pause=PAUSE):
+    """Looks again and again, `pause` seconds apart, until the condition holds; returns what it answered."""
     end = time.monotonic() + within
     while True:
         answer = condition()
@@ -34,7 +34,7 @@ def wait_for(condition, within=10.0, what="the condition"):
             return answer
         if time.monotonic() > end:
             raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 def clean_environment(**more):
@@ -81,7 +81,7 @@ class Node:
         self.listeners = [self._listener(each) for each in listeners]
         self.config, self.log = self.folder / "troupe.toml", self.folder / "log"
         self.process, self.addresses, self.http = None, {}, None
-        self.started_within = None
+        self.started_within, self.still = None, False
 
     @staticmethod
     def _listener(given):
@@ -126,6 +126,7 @@ class Node:
     def stop(self, within=STOPPED_WITHIN):
         """SIGTERM. Returns the exit code; a process that does not end is killed and fails."""
         self.process.terminate()
+        self.go_on()
         try:
             return self.process.wait(within)
         except subprocess.TimeoutExpired:
@@ -136,6 +137,17 @@ class Node:
         if self.alive():
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(STOPPED_WITHIN)
+        self.still = False
+
+    def stand_still(self):
+        """SIGSTOP: it lives, its sockets are open, and it does nothing until `go_on()`."""
+        self.process.send_signal(signal.SIGSTOP)
+        self.still = True
+
+    def go_on(self):
+        if self.still:
+            self.process.send_signal(signal.SIGCONT)
+        self.still = False
 
     def alive(self):
         return self.process is not None and self.process.poll() is None

@@ -6,6 +6,7 @@
 #include <map>
 #include <signal.h>
 #include <sys/wait.h>
+#include <thread>
 
 namespace troupe::storage {
 namespace {
@@ -150,7 +151,18 @@ class failing_disk : public rocksdb::EnvWrapper {
     return rocksdb::Status::OK();
   }
 
+  /// The first thing of a database that is opened: it takes until `slow` is false again.
+  rocksdb::Status LockFile(const std::string& name, rocksdb::FileLock** lock) override {
+    if (slow) {
+      opening = true;
+      slow.wait(true);
+    }
+    return EnvWrapper::LockFile(name, lock);
+  }
+
   std::atomic<bool> full{false};
+  std::atomic<bool> slow{false};
+  std::atomic<bool> opening{false};
   bool broken = false;  // rather than full
 
  private:
@@ -224,6 +236,36 @@ TEST_CASE("a disk that fails is told in a sentence and heals by itself", "[store
   INFO(again.error);
   REQUIRE(again.store);
   CHECK(again.store->next_offset(log) == offset + 1);
+}
+
+TEST_CASE("while the store is opened anew its figures do not wait", "[store][disk]") {
+  const temporary_directory place;
+  failing_disk disk(rocksdb::Env::Default());
+  disk.broken = true;
+  store_options options;
+  options.directory = place.store();
+  options.shards = 4;
+  options.env = &disk;
+  auto opened = open_store(options);
+  INFO(opened.error);
+  REQUIRE(opened.store);
+  auto& store = *opened.store;
+  disk.full = true;
+  disk.slow = true;
+  std::atomic<bool> refused{false};
+  store.commit(sole_message(session(0, 1), {static_cast<shard_id>(0), 1}, std::string(20'000, 'x')),
+               [&](const commit_result& result) { refused = !result.ok; });
+  CHECK(eventually([&] { return refused.load(); }));
+  CHECK(eventually([&] { return disk.opening.load(); }));
+  // Run loops ask: they must not stand still for as long as a disk takes.
+  std::atomic<bool> told{false};
+  std::thread asks([&] { told = !store.current().writable; });
+  CHECK(eventually([&] { return told.load(); }));
+  disk.full = false;
+  disk.slow = false;
+  disk.slow.notify_all();
+  asks.join();
+  CHECK(eventually([&] { return store.current().writable; }));
 }
 
 TEST_CASE("with fsync the store answers as well", "[store][disk]") {

@@ -1,0 +1,161 @@
+"""Nodes that live and cannot reach each other: the majority serves, the minority says what it
+cannot do, and after the cut all are of one mind again without anybody's help.
+
+TROUPE_ROUNDS (3) says how often a node is cut off."""
+
+import contextlib
+import time
+
+import pytest
+from failure.fleet import READY_WITHIN, ROUNDS, Trial, settings, spread
+from wire.client import Closed, Unexpected
+from wire.fixtures import make_cluster  # noqa: F401  (fixture)
+from wire.node import wait_for
+from wire.packets import V311, publish
+from wire.wires import Wires
+
+SERVED_WITHIN = 15.0
+RESUMED_WITHIN = 5.0
+PAIR_CUT = 8.0  # seconds: longer than a node is waited for, shorter than a link
+UNREADY_WITHIN = 10.0
+REFUSED_WITHIN = 40.0
+GIVE_UP = 40.0
+
+
+@contextlib.contextmanager
+def wired(make, **more):
+    """Three nodes whose links go through wires that can be cut."""
+    cluster = make(3, **settings(**more))
+    wires = Wires(cluster)
+    try:
+        cluster.start()
+        cluster.wait_owners()
+        yield cluster, wires
+    finally:
+        wires.heal()
+        codes = cluster.end()
+        wires.end()
+    assert all(code == 0 for code in codes.values()), codes
+
+
+class Minority:
+    """Clients of a node that is cut off, connected before: what they are told."""
+
+    def __init__(self, node, number):
+        self.node = node
+        self.five = node.connect(f"five-{number}")
+        self.three = node.connect(f"three-{number}", version=V311)
+        self.receiver = node.connect(f"receiver-{number}")
+        self.receiver.subscribe(("minority/zero", 0))
+        self.topic = f"minority/{number}/one"
+        self.zero_sent = self.zero_got = 0
+        self.slowest = 0.0
+
+    def ask(self):
+        """Both publish with QoS 1. What each hears, and after how many seconds."""
+        begin = time.monotonic()
+        heard = {}
+        for client in (self.five, self.three):
+            client.send(publish(self.topic, "x", qos=1, id=1))
+        while len(heard) < 2 and time.monotonic() < begin + REFUSED_WITHIN:
+            self.zero()
+            for name, client in (("5", self.five), ("3.1.1", self.three)):
+                if name in heard:
+                    continue
+                try:
+                    said = client.next_packet(0.05)
+                    heard[name] = (f"{said.kind} 0x{said.reason:02x}", round(time.monotonic() - begin, 2))
+                except Closed:
+                    heard[name] = ("closed", round(time.monotonic() - begin, 2))
+                except Unexpected:
+                    pass
+        return heard
+
+    def zero(self):
+        """QoS 0 there and back, among clients of this node."""
+        self.zero_sent += 1
+        begin = time.monotonic()
+        self.receiver.send(publish("minority/zero", str(self.zero_sent)))
+        with contextlib.suppress(Unexpected):
+            self.receiver.expect(publish("minority/zero", str(self.zero_sent)), within=2)
+            self.zero_got += 1
+            self.slowest = max(self.slowest, time.monotonic() - begin)
+
+    def end(self):
+        for client in (self.five, self.three, self.receiver):
+            client.close()
+
+
+def test_a_node_that_is_cut_off_says_so_and_comes_back(make_cluster):  # noqa: F811
+    served, unready, whole, refused = [], [], [], []
+    with wired(make_cluster) as (cluster, wires), Trial(cluster) as fleet:
+        for number in range(ROUNDS):
+            node = cluster.nodes[number % len(cluster.nodes)]
+            fleet.ledger.forget(time.monotonic())
+            fleet.flows()
+            minority = Minority(node, number)
+            fleet.ledger.event("cut off", node.name, fleet.owners())
+            cut = time.monotonic()
+            wires.isolate(node)
+            served.append(fleet.served(GIVE_UP, cut))
+            wait_for(lambda: not node.ready(), GIVE_UP, f"{node.name} is not ready")
+            unready.append(time.monotonic() - cut)
+            assert "majority" in node.get("/readyz")[2]
+            heard = minority.ask()
+            refused += [took for _, took in heard.values()]
+            fleet.ledger.event("heal", node.name, heard)
+            healed = time.monotonic()
+            wires.heal()
+            fleet.whole(GIVE_UP)
+            whole.append(time.monotonic() - healed)
+            fleet.flows(READY_WITHIN)
+            minority.end()
+            print(f"round {number}: {node.name} cut off for {healed - cut:.1f} s; served again after"
+                  f" {served[-1]:.2f} s, not ready after {unready[-1]:.2f} s, QoS 1 there: {heard}, QoS 0"
+                  f" there: {minority.zero_got} of {minority.zero_sent}, slowest"
+                  f" {minority.slowest:.3f} s; whole {whole[-1]:.2f} s after", flush=True)
+            assert minority.zero_got == minority.zero_sent
+            assert set(heard) == {"5", "3.1.1"}, heard
+            assert heard["5"][0].startswith("puback 0x8") or heard["5"][0].startswith("puback 0x9"), heard
+    print(f"served again: {spread(served)}; not ready: {spread(unready)};"
+          f" refused: {spread(refused)}; whole again: {spread(whole)}")
+    assert max(served) <= SERVED_WITHIN and max(unready) <= UNREADY_WITHIN
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["both ways", "one way"])
+def test_two_nodes_that_do_not_hear_each_other(make_cluster, both):  # noqa: F811
+    """The third hears both, so nobody is in a minority: whatever is served meanwhile, nothing is
+    lost, and it ends with the cut."""
+    with wired(make_cluster) as (cluster, wires), Trial(cluster) as fleet:
+        first, second, _ = cluster.nodes
+        fleet.flows()
+        fleet.ledger.event("cut", first.name, second.name, fleet.owners())
+        cut = time.monotonic()
+        wires.cut(first, second, both)
+        wait_for(lambda: fleet.check() or time.monotonic() > cut + PAIR_CUT, GIVE_UP)
+        meanwhile = fleet.ledger.served_since(cut + PAIR_CUT / 2)
+        ready = [node.name for node in cluster.nodes if node.ready()]
+        fleet.ledger.event("heal", fleet.owners() if ready else None)
+        healed = time.monotonic()
+        wires.heal()
+        again = fleet.served(GIVE_UP, healed)
+        fleet.whole(GIVE_UP)
+        fleet.flows(READY_WITHIN)
+        print(f"{len(meanwhile)} of 8 shards acknowledged in the second half of the cut, ready then:"
+              f" {ready}; all {again:.2f} s after it", flush=True)
+
+
+def test_connections_between_nodes_that_break_are_resumed(make_cluster):  # noqa: F811
+    with wired(make_cluster) as (cluster, wires), Trial(cluster) as fleet:
+        first, second, third = cluster.nodes
+        times = []
+        for number in range(ROUNDS):
+            for one, other in ((first, second), (second, third), (third, first)):
+                fleet.flows()
+                before = fleet.owners()
+                broken = time.monotonic()
+                wires.break_all(one, other)
+                times.append(fleet.served(GIVE_UP, broken))
+                assert fleet.owners() == before, "an owner changed"
+        print(f"served again after a reset: {spread(times)}")
+        assert max(times) <= RESUMED_WITHIN

@@ -1,0 +1,174 @@
+"""Many devices lose their node at once and come to the others.
+
+TROUPE_DEVICES (600) says how many there are on the three nodes."""
+
+import asyncio
+import os
+import random
+import resource
+import time
+
+from failure.fleet import settings
+from wire.encoding import encode
+from wire.engine import Engine
+from wire.fixtures import make_cluster  # noqa: F401  (fixture)
+from wire.node import wait_for
+from wire.packets import V5, connect_packet, puback, subscribe
+from wire.parser import parse
+
+DEVICES = int(os.environ.get("TROUPE_DEVICES", "600"))
+BACK_WITHIN = 30.0 + DEVICES / 100
+AT_A_TIME = 200          # at the beginning; at the reconnection all come
+CONNECTED_WITHIN = 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0
+ASKED = 50               # devices that are written to at the end
+
+
+class Device(asyncio.Protocol):
+    """Keeps a session with one subscription; tries again later and later, as libraries do."""
+
+    def __init__(self, crowd, number, at):
+        self.crowd, self.number, self.at = crowd, number, at
+        self.name, self.topic = f"device-{number}", f"device/{number}/order"
+        self.transport, self.buffer, self.up, self.granted = None, bytearray(), None, None
+        self.took, self.failures, self.wrong, self.orders = None, 0, None, []
+
+    async def connect(self):
+        pause = FIRST_PAUSE
+        while True:
+            loop = asyncio.get_running_loop()
+            self.buffer, self.up = bytearray(), loop.create_future()
+            begin = time.monotonic()
+            node = self.crowd.cluster.nodes[self.at % len(self.crowd.cluster.nodes)]
+            try:
+                await asyncio.wait_for(self._call(loop, node), CONNECTED_WITHIN)
+                self.took = time.monotonic() - begin
+                return
+            except (OSError, asyncio.TimeoutError):
+                self.failures += 1
+                if self.transport:
+                    self.transport.abort()
+            self.at += 1
+            await asyncio.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _call(self, loop, node):
+        await loop.create_connection(lambda: self, *node.addresses["tcp"])
+        self.transport.write(encode(connect_packet(
+            self.name, clean_start=False, keep_alive=600, session_expiry_interval=3600), V5))
+        said = await self.up
+        if said.reason:
+            raise OSError(f"refused: 0x{said.reason:02x}")
+        if self.granted and not said.session_present:
+            self.wrong = f"{self.name} has no session at {node.name}"
+        if not self.granted:
+            self.granted = loop.create_future()
+            self.transport.write(encode(subscribe(1, (self.topic, 1)), V5))
+            await self.granted
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, chunk):
+        self.buffer += chunk
+        while (found := parse(self.buffer, V5)) is not None:
+            packet, consumed = found
+            del self.buffer[:consumed]
+            if packet.kind == "connack":
+                self.up.set_result(packet)
+            elif packet.kind == "suback":
+                self.granted.set_result(packet.reasons == [1])
+            elif packet.kind == "publish":
+                self.orders.append(packet.payload)
+                self.transport.write(encode(puback(packet.id), V5))
+
+    def connection_lost(self, _):
+        self.transport = None
+        if self.up and not self.up.done():
+            self.up.set_exception(ConnectionResetError())
+        elif not self.crowd.ending:
+            self.crowd.lost += 1
+            self.at += random.choice((1, 2))
+            self.crowd.engine.keep(self.connect())
+
+
+class Crowd:
+    def __init__(self, cluster, count):
+        self.cluster, self.engine, self.ending, self.lost = cluster, Engine(), False, 0
+        self.devices = [Device(self, number, number) for number in range(count)]
+
+    def connect(self):
+        async def all_of_them():
+            turns = asyncio.Semaphore(AT_A_TIME)
+            async def one(device):
+                async with turns:
+                    await device.connect()
+            await asyncio.gather(*(one(device) for device in self.devices))
+        self.engine.call(all_of_them, within=60 + len(self.devices) / 50)
+
+    def connected(self):
+        return sum(d.transport is not None and d.up.done() and not d.up.exception()
+                   for d in self.devices)
+
+    def end(self):
+        self.ending = True
+        def all_of_them():
+            for device in self.devices:
+                if device.transport:
+                    device.transport.abort()
+        self.engine.call(all_of_them)
+        self.engine.end()
+
+
+def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, DEVICES + 2000), hard))
+    cluster = make_cluster(3, **settings()).start()
+    cluster.wait_owners()
+    crowd = Crowd(cluster, DEVICES)
+    try:
+        begin = time.monotonic()
+        crowd.connect()
+        print(f"{DEVICES} devices connected and subscribed in {time.monotonic() - begin:.1f} s")
+        lost = cluster.nodes[0]
+        others = cluster.nodes[1:]
+        before = [node.memory() for node in others]
+        killed = time.monotonic()
+        lost.kill()
+        unready = set()
+
+        def back():
+            assert all(node.alive() for node in others)
+            for node in others:
+                if not node.ready():
+                    unready.add((node.name, round(time.monotonic() - killed, 1)))
+            return crowd.lost and crowd.connected() == DEVICES
+        wait_for(back, BACK_WITHIN, "all devices are connected")
+        took = time.monotonic() - killed
+        calls = sorted(d.took for d in crowd.devices)
+        late = max((at for _, at in unready), default=0.0)
+        print(f"{crowd.lost} devices lost their node and were back after {took:.1f} s with"
+              f" {sum(d.failures for d in crowd.devices)} failed attempts; CONNACK after"
+              f" {calls[len(calls) // 2]:.3f} s (median), {calls[-1]:.2f} s (worst); a node was not"
+              f" ready until {late} s after the kill; memory"
+              f" {[round((n.memory() - b) / 2**20, 1) for n, b in zip(others, before)]} MiB more")
+        for node in others:
+            figures = {name: node.metric(name) for name in (
+                "troupe_connections_count", "troupe_sessions_connected", "troupe_sessions_woken_total",
+                "troupe_run_loop_lag_seconds")}
+            print(node.name, figures, [line for line in node.get("/metrics")[2].splitlines()
+                                       if line.startswith("troupe_connections_refused_total")
+                                       and not line.endswith(" 0")])
+            wait_for(node.ready, 5, f"{node.name} is ready")
+        wrong = [d.wrong for d in crowd.devices if d.wrong]
+        assert not wrong, wrong[:3]
+        # The two that were left did not lose each other.
+        assert crowd.lost <= DEVICES // 3 + 1, "devices of the other nodes lost their connection"
+        asked = random.sample(crowd.devices, min(ASKED, DEVICES))
+        orderer = others[0].connect("orderer")
+        for number, device in enumerate(asked):
+            orderer.publish(device.topic, str(number), qos=1)
+        wait_for(lambda: all(d.orders for d in asked), 10, "orders arrive")
+        assert [d.orders for d in asked] == [[str(n).encode()] for n in range(len(asked))]
+    finally:
+        crowd.end()
