@@ -31,7 +31,7 @@ struct http_parameter {
 ///
 /// Shapes are JSON that looks like what it stands for: `{"id": "text", "queue": "integer",
 /// "rate": "number", "up": "boolean", "tags": ["text"], "more?": {"x": "any"}}`. The values
-/// are types; an array has the shape of each of its elements; `?` ends the name of a member
+/// are types, such as "text" or "text|null"; an array has the shape of each of its elements; `?` ends the name of a member
 /// that may be missing, `*` alone stands for members of any name.
 struct http_route {
   std::string method = {};  // "GET", "POST", "PUT", "DELETE"
@@ -41,6 +41,7 @@ struct http_route {
   std::vector<http_parameter> parameters = {};  // of the query, and those of the path that need a word
   std::string body = {};                        // shape of what is sent; empty: nothing is
   std::string answer = {};                      // shape of a good answer; empty: not JSON
+  unsigned success = 200;    // status of a good answer: 204 has no body
   /// The answer is a page of `answer`s: see paging.hpp. Adds `limit` and `cursor`.
   bool paged = false;
   http_handler handler = {};

@@ -31,8 +31,15 @@ constexpr std::array types{
     type_of_value{"any", nullptr, "anything", [](const json&) { return true; }},
 };
 
+constexpr std::string_view or_null = "|null";
+
+bool may_be_null(const json& shape) {
+  return shape.get_ref<const std::string&>().ends_with(or_null);
+}
+
 const type_of_value* find_type(const json& shape) {
-  const auto& wanted = shape.get_ref<const std::string&>();
+  std::string_view wanted = shape.get_ref<const std::string&>();
+  if (may_be_null(shape)) wanted.remove_suffix(or_null.size());
   const auto* const found = std::ranges::find(types, wanted, &type_of_value::name);
   return found == types.end() ? nullptr : found;
 }
@@ -72,7 +79,7 @@ std::string fault_at(const std::string& where, const json& value, const json& sh
   if (shape.is_object()) return object_fault(where, value, shape);
   if (shape.is_string()) {
     const auto* const type = find_type(shape);
-    if (type->has(value)) return {};
+    if (type->has(value) || (value.is_null() && may_be_null(shape))) return {};
     return named(where) + " must be " + std::string(type->wanted) + ".";
   }
   if (!value.is_array()) return named(where) + " must be an array.";
@@ -101,7 +108,9 @@ std::string shape_fault(const json& value, const json& shape) {
 nlohmann::json schema_of(const json& shape) {
   if (shape.is_string()) {
     const auto* const type = find_type(shape);
-    return type->schema ? json{{"type", type->schema}} : json::object();
+    auto schema = type->schema ? json{{"type", type->schema}} : json::object();
+    if (may_be_null(shape)) schema["nullable"] = true;
+    return schema;
   }
   if (shape.is_array()) return {{"type", "array"}, {"items", schema_of(shape[0])}};
   json schema = {{"type", "object"}};

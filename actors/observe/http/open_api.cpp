@@ -47,6 +47,7 @@ json parameters_of(const http_route& route) {
 
 json answer_of(const http_route& route) {
   json good = {{"description", "Done."}};
+  if (route.success == 204) return good;
   if (route.answer.empty()) {
     good["content"]["text/plain"]["schema"] = {{"type", "string"}};
     return good;
@@ -81,7 +82,7 @@ json operation_of(const http_route& route) {
                     {"parameters", parameters_of(route)},
                     {"x-role", name(route.least)}};
   auto& responses = operation["responses"];
-  responses["200"] = answer_of(route);
+  responses[std::to_string(route.success)] = answer_of(route);
   responses["default"] = {{"$ref", "#/components/responses/Error"}};
   if (!route.body.empty()) {
     operation["requestBody"]["content"]["application/json"]["schema"] =
