@@ -61,12 +61,12 @@ observe::config_source node_runtime::parts::config_source() {
     return keys;
   };
   source.read = [this](bool apply, std::function<void(observe::config_outcome)> answer) {
-    if (!read_configuration) {
-      answer({{"This node was not made from a file."}, {}, false});
-      return;
-    }
+    if (!read_configuration) return answer({{"This node was not made from a file."}, {}, false});
+    if (context->stopping.load()) return answer({{"The node is stopping."}, {}, false});
     // Files are read on a thread that may wait for the disk.
-    auto work = [this, now = in_force, apply, answer](bool run) {
+    ++readings;
+    auto done = std::shared_ptr<void>(nullptr, [this](void*) { --readings; });
+    auto work = [this, now = in_force, apply, answer, done = std::move(done)](bool run) {
       if (!run) return;
       auto read = read_configuration();
       auto outcome = outcome_of(*now, read);

@@ -223,6 +223,8 @@ void node_runtime::stop() {
   while (clock::now() < deadline && p.counts.open.load() > 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   on_loop(loops.loop(0), [&p] { p.http.reset(); });
+  while (clock::now() < deadline && p.readings.load() > 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   if (p.cluster) p.cluster->stop();
   p.store->close();  // everything that was given is written
   for (unsigned i = 0; i < loops.loops(); ++i)

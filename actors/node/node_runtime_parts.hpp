@@ -1,6 +1,7 @@
 // Private to node_runtime: what a node consists of.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -58,6 +59,7 @@ struct node_runtime::parts {
   std::shared_ptr<const auth::admin_tokens> tokens;  // as at the start
   std::shared_ptr<const config::configuration> in_force;  // on the node's loop
   std::function<config::load_result()> read_configuration;  // may be empty
+  std::atomic<unsigned> readings{0};  // of the configuration, on other threads; stop() waits
   bool started = false;
   std::mutex end_mutex;
   std::string end_reason;

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <ostream>
 
@@ -86,7 +87,7 @@ exit_code look_once(console& with, const showing& how, const look& ask, const te
     return fail(with, "What answers at " + address.url + " is no Troupe node.");
   if (how.json) {
     // In a watch each look is a line, for scripts.
-    text = how.watch > 0 ? body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"
+    text = !how.watch.empty() ? body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"
                          : answer.body;
     return success;
   }
@@ -102,7 +103,7 @@ exit_code look_once(console& with, const showing& how, const look& ask, const te
 exit_code watch(console& with, const showing& how, const look& ask, const telling& told,
                 const node_address& address) {
   const interrupt_guard guard;
-  const auto pause = std::chrono::milliseconds(static_cast<std::int64_t>(how.watch * 1000));
+  const auto pause = std::chrono::milliseconds(static_cast<std::int64_t>(std::strtod(how.watch.c_str(), nullptr) * 1000));
   const bool screen = with.terminal && !how.json;
   for (bool first = true;; first = false) {
     std::string text;
@@ -135,7 +136,7 @@ std::shared_ptr<showing> add_showing_options(CLI::App& command) {
 
 exit_code show(console& with, const showing& how, const look& ask, const telling& told) {
   const auto address = resolved(how.address, with);
-  if (how.watch > 0) return watch(with, how, ask, told, address);
+  if (!how.watch.empty()) return watch(with, how, ask, told, address);
   std::string text;
   const auto code = look_once(with, how, ask, told, address, text);
   with.out << text;
@@ -160,6 +161,13 @@ std::string shown(const json& of, const char* pointer, column::kind type) {
   if (value.is_number() && type != column::kind::text)
     return number_text(value.get<double>(), type);
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string with_head(const console& with, std::string table) {
+  const auto end = table.find('\n');
+  if (!with.colours || end == std::string::npos) return table;
+  table.insert(end, "\x1b[0m");
+  return "\x1b[1m" + table;
 }
 
 std::string list_table(const json& list, const std::vector<column>& columns) {
@@ -224,7 +232,7 @@ exit_code show_list(console& with, const showing& how, const listing& what,
                     const std::vector<column>& columns) {
   return show(
       with, how, [&](const node_address& at) { return ask_list(at, what); },
-      [&](const json& list) { return list_table(list, columns); });
+      [&](const json& list) { return with_head(with, list_table(list, columns)); });
 }
 
 exit_code order(console& with, const node_address& address, http_method method,

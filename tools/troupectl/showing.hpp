@@ -15,7 +15,7 @@ namespace troupe::ctl {
 struct showing {
   node_address address;
   bool json = false;
-  double watch = 0;  // seconds between two looks, 0: one look
+  std::string watch;  // seconds between two looks; empty: one look
 };
 
 /// Adds --url, --token-file, --json and --watch.
@@ -41,6 +41,9 @@ struct column {
 
 /// The table of the items in `data`, with a last line if there are more or nodes are missing.
 std::string list_table(const nlohmann::json& list, const std::vector<column>& columns);
+
+/// The table with its first line in bold where colours are wanted.
+std::string with_head(const console& with, std::string table);
 
 /// A list that may have many pages: adds --limit, and asks for pages until it is reached.
 struct listing {

@@ -71,7 +71,7 @@ void add_config_routes(http_router& routes, config_source from) {
                 source->read(true, [reply = std::move(reply)](const config_outcome& outcome) {
                   if (outcome.problems.empty()) return reply(json_response(json_of(outcome)));
                   reply(http_error(409, "CONFIGURATION_REFUSED",
-                                   "Nothing was changed: " + joined(outcome.problems)));
+                                   "Nothing was changed: " + joined(outcome.problems) + "."));
                 });
               }});
 }

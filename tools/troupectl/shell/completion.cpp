@@ -36,9 +36,9 @@ place follow(const CLI::App& app, const std::vector<std::string>& before) {
       const auto* const option = find_option(*at.command, word.substr(0, word.find('=')));
       if (option != nullptr && takes_value(*option) && word.find('=') == std::string::npos)
         at.value_of = option;
-    } else if (const auto* const sub = at.command->get_subcommand_no_throw(word)) {
+    } else if (const auto* const sub = find_subcommand(*at.command, word)) {
       // `help` has the words of the whole command line after it.
-      at = {word == help_verb ? &app : sub};
+      at.command = word == help_verb ? &app : sub;
     } else {
       ++at.arguments;
     }
@@ -70,6 +70,12 @@ std::string argument_name(const CLI::App& of, std::size_t which) {
 }
 
 }  // namespace
+
+const CLI::App* find_subcommand(const CLI::App& of, std::string_view name) {
+  const auto found =
+      of.get_subcommands([&](const CLI::App* sub) { return sub->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
 
 completion complete(const CLI::App& app, std::string_view line, const name_source& names) {
   auto split = split_words(line);

@@ -25,6 +25,9 @@ using name_source =
 /// or an argument wants one. Names that would change the terminal are left out.
 completion complete(const CLI::App& app, std::string_view line, const name_source& names);
 
+/// The noun or verb of that name below `of`, or null.
+const CLI::App* find_subcommand(const CLI::App& of, std::string_view name);
+
 /// The longest text that all begin with.
 std::string common_prefix(const std::vector<std::string>& texts);
 

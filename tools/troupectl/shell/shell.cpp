@@ -41,11 +41,11 @@ std::string help_text() {
 }
 
 /// The verbs of a noun, or the options of a verb.
-std::string help_of(CLI::App& app, const std::vector<std::string>& about) {
-  CLI::App* at = &app;
+std::string help_of(const CLI::App& app, const std::vector<std::string>& about) {
+  const CLI::App* at = &app;
   std::string name;
   for (const auto& word : about) {
-    auto* const next = at->get_subcommand_no_throw(word);
+    const auto* const next = find_subcommand(*at, word);
     if (next == nullptr) return "There is no verb \"" + word + "\"; `help` lists them.\n";
     at = next;
     name += (name.empty() ? "" : " ") + word;

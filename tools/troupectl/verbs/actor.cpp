@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -121,20 +122,20 @@ action declare_actor_top(CLI::App& command, console& with) {
   command.footer("On a terminal it looks again and again; elsewhere once, or with --watch.");
   return [=, &with] {
     auto list = with_filters(*given);
-    if (list.limit == 0) list.limit = size_of_terminal().rows > 2 ? size_of_terminal().rows - 2 : 1;
+    if (list.limit == 0) list.limit = std::clamp(size_of_terminal().rows, 3U, 1000U) - 2;
     list.query.emplace_back("interval",
                             std::to_string(static_cast<int>(given->interval * 1000)));
     auto again = *how;
     // The looks of the node take the time themselves.
-    if (again.watch == 0 && with.terminal && !again.json) again.watch = 0.1;
+    if (again.watch.empty() && with.terminal && !again.json) again.watch = "0.1";
     const auto once = [&](const node_address& at) {
       auto page = list;
       page.query.emplace_back("limit", std::to_string(list.limit));
       return http_get(at, with_query(page.path, page.query));
     };
-    return show(with, again, once, [](json tops) {
+    return show(with, again, once, [&](json tops) {
       tops.erase("meta");  // there always are more
-      return list_table(tops, top_columns);
+      return with_head(with, list_table(tops, top_columns));
     });
   };
 }
