@@ -1,19 +1,18 @@
 // What a node answers by HTTP.
-#include "actors/node/node_runtime_parts.hpp"
-
-#include <chrono>
-#include <filesystem>
-
 #include "actors/broker/tell.hpp"
 #include "actors/config/changes.hpp"
+#include "actors/node/node_runtime_parts.hpp"
 #include "actors/node/version.hpp"
+#include "actors/observe/api/open_api.hpp"
 #include "actors/observe/http/admin_routes.hpp"
 #include "actors/observe/http/cluster_routes.hpp"
-#include "actors/observe/http/open_api.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
+
+#include <chrono>
+#include <filesystem>
 
 namespace troupe::node {
 
@@ -57,7 +56,8 @@ observe::config_source node_runtime::parts::config_source() {
   source.show = [this] {
     std::vector<observe::config_key_view> keys;
     for (auto& each : config::show_all(*in_force))
-      keys.push_back({std::move(each.key), std::move(each.value), each.is_default, each.reloadable});
+      keys.push_back(
+          {std::move(each.key), std::move(each.value), each.is_default, each.reloadable});
     return keys;
   };
   source.read = [this](bool apply, std::function<void(observe::config_outcome)> answer) {
@@ -73,13 +73,13 @@ observe::config_source node_runtime::parts::config_source() {
       if (!apply || !outcome.problems.empty()) return answer(std::move(outcome));
       observe::set_log_level(static_cast<observe::log_level>(read.value.log.level));
       auto wanted = std::make_shared<const config::configuration>(std::move(read.value));
-      tell(node, device::node_reload{std::move(wanted), [outcome, answer](
-                                                            std::vector<std::string> errors) {
-             auto told = outcome;
-             told.problems = std::move(errors);
-             told.applied = told.problems.empty();
-             answer(std::move(told));
-           }});
+      tell(node, device::node_reload{std::move(wanted),
+                                     [outcome, answer](std::vector<std::string> errors) {
+                                       auto told = outcome;
+                                       told.problems = std::move(errors);
+                                       told.applied = told.problems.empty();
+                                       answer(std::move(told));
+                                     }});
     };
     if (!workers->submit(work)) answer({{"The node has too much to do; try again."}, {}, false});
   };
@@ -117,8 +117,8 @@ std::string node_runtime::parts::serve_http() {
     tell(node, device::node_drain{std::move(request), std::move(answer)});
   };
   observe::http_settings settings;
-  settings.address = configuration->http.bind.host == "localhost" ? "127.0.0.1"
-                                                                   : configuration->http.bind.host;
+  settings.address =
+      configuration->http.bind.host == "localhost" ? "127.0.0.1" : configuration->http.bind.host;
   settings.port = configuration->http.bind.port;
   settings.tokens = tokens;
   settings.socket = admin_socket();
@@ -131,8 +131,8 @@ std::string node_runtime::parts::serve_http() {
     observe::add_log_routes(routes);
     observe::add_config_routes(routes, config_source());
     observe::add_open_api_route(routes, version);
-    http = std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings),
-                                                    std::move(routes));
+    http =
+        std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings), std::move(routes));
     error = http->start();
     http_port = http->port();
   });

@@ -25,18 +25,20 @@ http_router make_routes() {
     for (const auto& [name, value] : request.query) items.push_back(name + value);
     reply(page_response(std::move(items), page.after));
   };
-  routes.add({.method = "GET", .path = "/a/{id}/b", .answer = R"({"id": "text"})", .paged = true,
-              .handler = answer});
   routes.add({.method = "GET",
-              .path = "/a/b",
-              .parameters = {{.name = "n", .type = http_parameter::kind::integer, .greatest = 99},
-                             {.name = "f", .type = http_parameter::kind::boolean},
-                             {.name = "c",
-                              .type = http_parameter::kind::choice,
-                              .choices = {"x", "y"}},
-                             {.name = "t", .least = 1, .greatest = 9}},
+              .path = "/a/{id}/b",
+              .answer = R"({"id": "text"})",
               .paged = true,
               .handler = answer});
+  routes.add(
+      {.method = "GET",
+       .path = "/a/b",
+       .parameters = {{.name = "n", .type = http_parameter::kind::integer, .greatest = 99},
+                      {.name = "f", .type = http_parameter::kind::boolean},
+                      {.name = "c", .type = http_parameter::kind::choice, .choices = {"x", "y"}},
+                      {.name = "t", .least = 1, .greatest = 9}},
+       .paged = true,
+       .handler = answer});
   routes.add({.method = "POST",
               .path = "/a/{id}",
               .body = R"({"t": "text", "n?": "integer|null", "l?": [{"*": "boolean"}]})",

@@ -2,12 +2,11 @@
 
 #include "tools/troupectl/terminal_text.hpp"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <ostream>
 #include <string_view>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace troupe::ctl {
 

@@ -3,10 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include <unistd.h>
-
 #include <exception>
 #include <iostream>
+#include <unistd.h>
 
 namespace {
 

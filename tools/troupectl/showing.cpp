@@ -88,7 +88,7 @@ exit_code look_once(console& with, const showing& how, const look& ask, const te
   if (how.json) {
     // In a watch each look is a line, for scripts.
     text = !how.watch.empty() ? body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"
-                         : answer.body;
+                              : answer.body;
     return success;
   }
   try {
@@ -103,7 +103,8 @@ exit_code look_once(console& with, const showing& how, const look& ask, const te
 exit_code watch(console& with, const showing& how, const look& ask, const telling& told,
                 const node_address& address) {
   const interrupt_guard guard;
-  const auto pause = std::chrono::milliseconds(static_cast<std::int64_t>(std::strtod(how.watch.c_str(), nullptr) * 1000));
+  const auto pause = std::chrono::milliseconds(
+      static_cast<std::int64_t>(std::strtod(how.watch.c_str(), nullptr) * 1000));
   const bool screen = with.terminal && !how.json;
   for (bool first = true;; first = false) {
     std::string text;

@@ -54,8 +54,7 @@ constexpr verb verbs[] = {
     {"cluster", "join", "Let the node join the cluster of another one", declare_cluster_join},
     {"cluster", "leave", "Let a node give its shards away and go", declare_cluster_leave},
     {"cluster", "evict", "Take out a node that will never come back", declare_cluster_evict},
-    {"cluster", "plan", "Tell which shards would move to even out the nodes",
-     declare_cluster_plan},
+    {"cluster", "plan", "Tell which shards would move to even out the nodes", declare_cluster_plan},
     {"node", "drain", "Refuse new clients and send those that are connected to another server",
      declare_node_drain},
     {"node", "undrain", "Take clients again", declare_node_undrain},
@@ -108,8 +107,8 @@ command_line::command_line(console& with)
 command_line::~command_line() = default;
 
 const action* command_line::chosen() const {
-  const auto found = std::ranges::find_if(
-      actions_, [](const auto& each) { return each.first->parsed(); });
+  const auto found =
+      std::ranges::find_if(actions_, [](const auto& each) { return each.first->parsed(); });
   return found == actions_.end() ? nullptr : &found->second;
 }
 

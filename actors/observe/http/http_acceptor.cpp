@@ -6,13 +6,12 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/socket_base.hpp>
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace troupe::observe {
@@ -34,7 +33,8 @@ http_peer peer_of(http_acceptor::socket& from) {
     peer.local = true;
     ucred who{};
     socklen_t size = sizeof who;
-    const bool known = ::getsockopt(from.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    const bool known =
+        ::getsockopt(from.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
     peer.uid = who.uid;
     peer.privileged = known && (who.uid == 0 || who.uid == ::geteuid());
   } else if (!error && generic.size() <= tcp::endpoint().capacity()) {

@@ -7,20 +7,19 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <sys/types.h>
 
 namespace troupe::observe {
 
 /// Who is at the other end, before a word is said.
 struct http_peer {
-  std::string address;  // "127.0.0.1:40000" or "unix"
-  bool local = false;   // through the Unix socket
-  uid_t uid = 0;        // of a local one
+  std::string address;      // "127.0.0.1:40000" or "unix"
+  bool local = false;       // through the Unix socket
+  uid_t uid = 0;            // of a local one
   bool privileged = false;  // a local one that is root or runs as the node does
 };
 

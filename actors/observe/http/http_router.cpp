@@ -1,9 +1,9 @@
 #include "actors/observe/http/http_router.hpp"
 
-#include "actors/observe/http/audit.hpp"
-#include "actors/observe/http/http_shape.hpp"
+#include "actors/observe/api/audit.hpp"
+#include "actors/observe/api/http_shape.hpp"
+#include "actors/observe/api/query.hpp"
 #include "actors/observe/http/paging.hpp"
-#include "actors/observe/http/query.hpp"
 #include "actors/observe/log.hpp"
 
 #include <nlohmann/json.hpp>
@@ -56,9 +56,9 @@ void call(const http_handler& handler, const http_request& request, const http_r
 
 http_response refuse_caller(const http_caller& caller, admin_role least) {
   if (caller.role == admin_role::none) {
-    auto refusal = http_error(
-        401, caller.refusal.empty() ? "Send a token of this node: Authorization: Bearer ..."
-                                    : std::string_view(caller.refusal));
+    auto refusal = http_error(401, caller.refusal.empty()
+                                       ? "Send a token of this node: Authorization: Bearer ..."
+                                       : std::string_view(caller.refusal));
     refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
     return refusal;
   }

@@ -31,8 +31,8 @@ void set_levels(const http_request& request, const http_reply& reply) {
   log_level level{};
   log_module who{};
   if (!parse(wanted, level))
-    return reply(http_error(
-        400, "\"level\" must be trace, debug, info, warning, error, critical or off."));
+    return reply(
+        http_error(400, "\"level\" must be trace, debug, info, warning, error, critical or off."));
   if (!module_name.empty() && !parse(module_name, who))
     return reply(http_error(400, "\"module\" must be one of those that GET /api/v1/log lists."));
   if (module_name.empty())
@@ -47,11 +47,12 @@ void set_levels(const http_request& request, const http_reply& reply) {
 }  // namespace
 
 void add_log_routes(http_router& routes) {
-  routes.add({.method = "GET",
-              .path = "/api/v1/log",
-              .help = "The log level of each module, and how many lines were lost.",
-              .answer = levels_shape,
-              .handler = [](const http_request&, const http_reply& reply) { reply(levels_now()); }});
+  routes.add(
+      {.method = "GET",
+       .path = "/api/v1/log",
+       .help = "The log level of each module, and how many lines were lost.",
+       .answer = levels_shape,
+       .handler = [](const http_request&, const http_reply& reply) { reply(levels_now()); }});
   routes.add({.method = "PUT",
               .path = "/api/v1/log",
               .least = admin_role::admin,

@@ -2,10 +2,9 @@
 
 #include "protocol/auth/digest.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <memory>
+#include <sys/stat.h>
 #include <utility>
 
 namespace troupe::auth {
@@ -19,8 +18,8 @@ constexpr std::string_view name_rule =
 
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   });
 }
 
@@ -64,7 +63,8 @@ loaded<admin_tokens> admin_tokens::parse(std::string_view text, std::string_view
     const auto colon = line.secret.find(':');
     const auto role = parse_admin_role(line.secret.substr(0, colon));
     if (!role) return fail("after the name comes a role: viewer, operator or admin");
-    auto rest = colon == std::string_view::npos ? std::string_view() : line.secret.substr(colon + 1);
+    auto rest =
+        colon == std::string_view::npos ? std::string_view() : line.secret.substr(colon + 1);
     std::optional<std::string> digest;
     if (rest.starts_with(method)) digest = from_base64(rest.substr(method.size()));
     if (!digest || digest->size() != size_of(digest::sha256))
@@ -106,8 +106,8 @@ made_token add_admin_token(const std::string& path, std::string_view name, admin
     made = {{}, "OpenSSL gave no random bytes."};
     return made;
   }
-  made.error = write_user_line(path, name, std::string(auth::name(role)) + ":" +
-                                               std::string(method) + to_base64(*digest));
+  made.error = write_user_line(
+      path, name, std::string(auth::name(role)) + ":" + std::string(method) + to_base64(*digest));
   if (!made.error.empty()) made.token.clear();
   return made;
 }

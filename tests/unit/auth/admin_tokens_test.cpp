@@ -2,12 +2,11 @@
 
 #include "tests/support/catch.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace troupe::auth;
 

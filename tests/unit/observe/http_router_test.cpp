@@ -32,24 +32,21 @@ http_router example() {
   tell(routes, "GET", "/clients/{id}", admin_role::viewer, "client ");
   tell(routes, "DELETE", "/clients/{id}", admin_role::operator_, "gone ");
   tell(routes, "GET", "/clients/top", admin_role::viewer, "top");
-  routes.add({.method = "GET",
-              .path = "/list",
-              .parameters = {{.name = "queue",
-                              .type = http_parameter::kind::integer,
-                              .least = 2,
-                              .greatest = 9},
-                             {.name = "up", .type = http_parameter::kind::boolean},
-                             {.name = "sort",
-                              .type = http_parameter::kind::choice,
-                              .choices = {"id", "age"}},
-                             {.name = "filter", .required = true, .least = 1, .greatest = 8}},
-              .answer = R"({"id": "text"})",
-              .paged = true,
-              .handler = [](const http_request& request, const http_reply& reply) {
-                const auto page = page_of(request);
-                reply(page_response(json::array({request.asked("filter"), page.limit, page.after}),
-                                    "key\xff"));
-              }});
+  routes.add(
+      {.method = "GET",
+       .path = "/list",
+       .parameters =
+           {{.name = "queue", .type = http_parameter::kind::integer, .least = 2, .greatest = 9},
+            {.name = "up", .type = http_parameter::kind::boolean},
+            {.name = "sort", .type = http_parameter::kind::choice, .choices = {"id", "age"}},
+            {.name = "filter", .required = true, .least = 1, .greatest = 8}},
+       .answer = R"({"id": "text"})",
+       .paged = true,
+       .handler = [](const http_request& request, const http_reply& reply) {
+         const auto page = page_of(request);
+         reply(page_response(json::array({request.asked("filter"), page.limit, page.after}),
+                             "key\xff"));
+       }});
   routes.add({.method = "PUT",
               .path = "/order",
               .least = admin_role::admin,
@@ -58,17 +55,15 @@ http_router example() {
               .handler = [](const http_request&, const http_reply& reply) {
                 reply(json_response({{"done", true}}));
               }});
-  routes.add({.method = "GET",
-              .path = "/broken",
-              .handler = [](const http_request&, const http_reply&) {
-                throw std::runtime_error("no");
-              }});
+  routes.add(
+      {.method = "GET", .path = "/broken", .handler = [](const http_request&, const http_reply&) {
+         throw std::runtime_error("no");
+       }});
   return routes;
 }
 
-http_response ask(std::string method, std::string_view target,
-                  admin_role role = admin_role::admin, std::string body = {},
-                  std::string type = "application/json") {
+http_response ask(std::string method, std::string_view target, admin_role role = admin_role::admin,
+                  std::string body = {}, std::string type = "application/json") {
   http_request request;
   request.method = std::move(method);
   request.body = std::move(body);
@@ -164,9 +159,7 @@ TEST_CASE("pages carry any key from one to the next") {
 }
 
 TEST_CASE("bodies have the shape that the route declares") {
-  const auto send = [](const char* body) {
-    return ask("PUT", "/order", admin_role::admin, body);
-  };
+  const auto send = [](const char* body) { return ask("PUT", "/order", admin_role::admin, body); };
   CHECK(send(R"({"name": "a"})").status == 200);
   CHECK(send(R"({"name": "a", "count": 3, "tags": ["x"], "in": {"any": true}})").status == 200);
   CHECK(told(send("")) == "400 \"name\" is missing.");

@@ -1,9 +1,9 @@
-#include "actors/observe/http/open_api.hpp"
+#include "actors/observe/api/open_api.hpp"
 
 #include "actors/observe/http/cluster_routes.hpp"
+#include "actors/observe/log.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
-#include "actors/observe/log.hpp"
 #include "tests/support/catch.hpp"
 
 #include <nlohmann/json.hpp>
@@ -79,14 +79,14 @@ TEST_CASE("a configuration with problems is an answer of a check and refuses a r
   http_router routes;
   config_outcome next{{"t.toml:3: no such key"}, {}, false};
   std::vector<bool> asked;
-  add_config_routes(routes, {[] {
-                               return std::vector<config_key_view>{
-                                   {"http.token", "(secret)", false, true}};
-                             },
-                             [&](bool apply, std::function<void(config_outcome)> answer) {
-                               asked.push_back(apply);
-                               answer(next);
-                             }});
+  add_config_routes(routes,
+                    {[] {
+                       return std::vector<config_key_view>{{"http.token", "(secret)", false, true}};
+                     },
+                     [&](bool apply, std::function<void(config_outcome)> answer) {
+                       asked.push_back(apply);
+                       answer(next);
+                     }});
   const auto checked = ask(routes, "POST", "/api/v1/config/check");
   CHECK(checked.status == 200);
   CHECK(json::parse(checked.body)["good"] == false);

@@ -1,15 +1,14 @@
+#include "tests/support/catch.hpp"
 #include "tools/troupectl/shell/completion.hpp"
 #include "tools/troupectl/shell/words.hpp"
 #include "tools/troupectl/terminal_text.hpp"
 #include "tools/troupectl/text_table.hpp"
 #include "tools/troupectl/verb.hpp"
 
-#include "tests/support/catch.hpp"
-
 #include <CLI/CLI.hpp>
 
-#include <iostream>
 #include <algorithm>
+#include <iostream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -81,9 +80,8 @@ TEST_CASE("every verb has a description, options that explain themselves and hel
   }
   for (const auto& each : all_nouns()) {
     INFO(each.name);
-    CHECK(std::ranges::any_of(all_verbs(), [&](const verb& row) {
-      return std::string_view(row.noun) == each.name;
-    }));
+    CHECK(std::ranges::any_of(
+        all_verbs(), [&](const verb& row) { return std::string_view(row.noun) == each.name; }));
   }
 }
 
@@ -104,14 +102,14 @@ TEST_CASE("words are cut as a shell does, and quoted back") {
 
 TEST_CASE("no text of a device changes the terminal") {
   CHECK(harmless("a\x1b[2Jb\n") == "a?[2Jb?");
-  CHECK(harmless("\xc2\x9b" "2J") == "?2J");       // CSI as one character
-  CHECK(harmless("\x9b") == "?");                  // and as a byte
-  CHECK(harmless("\xe2\x80\xaelig") == "?lig");    // right to left from here on
-  CHECK(harmless("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80") ==
-        "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+  CHECK(harmless("\xc2\x9b"
+                 "2J") == "?2J");                // CSI as one character
+  CHECK(harmless("\x9b") == "?");                // and as a byte
+  CHECK(harmless("\xe2\x80\xaelig") == "?lig");  // right to left from here on
+  CHECK(harmless("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80") == "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
   CHECK(harmless("\xc3") == "?");
-  CHECK(harmless("\xc0\x80") == "??");             // longer than it must be
-  CHECK(harmless("\xed\xa0\x80") == "???");        // half of a pair
+  CHECK(harmless("\xc0\x80") == "??");       // longer than it must be
+  CHECK(harmless("\xed\xa0\x80") == "???");  // half of a pair
   CHECK(harmless_lines("a\nb\r") == "a\nb?");
   text_table table({"ID"});
   table.add({"\x1b]0;title\a"});

@@ -95,8 +95,7 @@ completion complete(const CLI::App& app, std::string_view line, const name_sourc
     candidates = option_names(*at.command);
   } else {
     candidates = subcommands(*at.command);
-    if (candidates.empty())
-      candidates = names(argument_name(*at.command, at.arguments), word);
+    if (candidates.empty()) candidates = names(argument_name(*at.command, at.arguments), word);
   }
   std::erase_if(candidates, [&](const std::string& each) {
     return !each.starts_with(word) || harmless(each) != each;

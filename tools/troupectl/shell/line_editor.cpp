@@ -4,14 +4,12 @@
 #include "tools/troupectl/shell/words.hpp"
 #include "tools/troupectl/terminal_text.hpp"
 
-#include <histedit.h>
-
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <histedit.h>
+#include <sys/stat.h>
 #include <system_error>
 
 namespace troupe::ctl {

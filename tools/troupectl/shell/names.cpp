@@ -59,8 +59,7 @@ name_source names_of_node(const console& with) {
       query.emplace_back("limit", most);
     if (found->parameter != nullptr && !prefix.empty())
       query.emplace_back(found->parameter, prefix);
-    const auto answer =
-        http_get(resolved({}, with), with_query(found->path, query), patience);
+    const auto answer = http_get(resolved({}, with), with_query(found->path, query), patience);
     const auto body = json::parse(answer.body, nullptr, false);
     if (!answer.problem.empty() || !body.is_object() || !body.contains(found->list)) return names;
     for (const auto& each : body[found->list])

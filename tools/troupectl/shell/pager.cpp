@@ -2,14 +2,13 @@
 
 #include "tools/troupectl/console.hpp"
 
-#include <termios.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <termios.h>
+#include <unistd.h>
 
 namespace troupe::ctl {
 namespace {

@@ -27,8 +27,7 @@ constexpr auto greeting =
 
 /// Words of the shell itself, beside the verbs.
 void add_shell_words(CLI::App& app) {
-  app.add_subcommand("help", "List the verbs, or explain those that are named")
-      ->allow_extras();
+  app.add_subcommand("help", "List the verbs, or explain those that are named")->allow_extras();
   app.add_subcommand("exit", "Leave the shell");
   app.add_subcommand("quit", "Leave the shell");
 }
@@ -113,7 +112,8 @@ class shell {
 }  // namespace
 
 exit_code run_shell(const node_address& address) {
-  if (std::setlocale(LC_CTYPE, "") == nullptr || std::string_view(std::setlocale(LC_CTYPE, nullptr)) == "C")
+  if (std::setlocale(LC_CTYPE, "") == nullptr ||
+      std::string_view(std::setlocale(LC_CTYPE, nullptr)) == "C")
     std::setlocale(LC_CTYPE, "C.UTF-8");  // ids are UTF-8 whatever the terminal says
   shell running(address);
   command_line commands(running.with());

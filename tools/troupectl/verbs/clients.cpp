@@ -16,54 +16,61 @@ namespace {
 using nlohmann::json;
 using kind = column::kind;
 
-const std::vector<column> client_columns{
-    {"CLIENT", "/clientid"},         {"USER", "/username"},
-    {"NODE", "/node"},               {"CONNECTED", "/connected"},
-    {"ADDRESS", "/ip_address"},      {"LISTENER", "/listener"},
-    {"MQTT", "/proto_ver"},          {"SUBS", "/subscriptions_cnt"},
-    {"INFLIGHT", "/inflight_cnt"},   {"QUEUE", "/mqueue_len"},
-    {"BYTES", "/mqueue_bytes", kind::size}};
-const std::vector<column> session_columns{
-    {"CLIENT", "/clientid"},       {"NODE", "/node"},
-    {"CONNECTED", "/connected"},   {"DURABLE", "/durable"},
-    {"ASLEEP", "/asleep"},         {"EXPIRY", "/expiry_interval"},
-    {"SUBS", "/subscriptions_cnt"}, {"QUEUE", "/mqueue_len"},
-    {"BYTES", "/mqueue_bytes", kind::size}, {"DISCONNECTED", "/disconnected_at"}};
-const std::vector<column> ban_columns{{"AS", "/as"},   {"WHO", "/who"}, {"UNTIL", "/until"},
-                                      {"BY", "/by"},   {"AT", "/at"},   {"REASON", "/reason"}};
-const std::vector<line> client_lines{
-    {"client", "/clientid"},
-    {"user", "/username"},
-    {"node", "/node"},
-    {"connected", "/connected"},
-    {"address", "/ip_address"},
-    {"port", "/port"},
-    {"listener", "/listener"},
-    {"protocol", "/proto_name"},
-    {"version", "/proto_ver"},
-    {"keep alive", "/keepalive"},
-    {"since", "/connected_at"},
-    {"gone since", "/disconnected_at"},
-    {"clean start", "/clean_start"},
-    {"expiry", "/expiry_interval"},
-    {"durable", "/durable"},
-    {"asleep", "/asleep"},
-    {"actor", "/actor"},
-    {"waits for", "/waits_for"},
-    {"in flight", "/windows/outbound/inflight"},
-    {"window", "/windows/outbound/receive_maximum"},
-    {"queued", "/windows/outbound/queued"},
-    {"queued bytes", "/windows/outbound/queued_bytes", kind::size},
-    {"owed", "/windows/outbound/owed"},
-    {"owed bytes", "/windows/outbound/owed_bytes", kind::size},
-    {"unanswered", "/windows/inbound/pending"},
-    {"unreleased", "/windows/inbound/unreleased"},
-    {"will", "/will/topic"},
-    {"last goodbye", "/last_disconnect/reason"},
-    {"at", "/last_disconnect/at"}};
+const std::vector<column> client_columns{{"CLIENT", "/clientid"},
+                                         {"USER", "/username"},
+                                         {"NODE", "/node"},
+                                         {"CONNECTED", "/connected"},
+                                         {"ADDRESS", "/ip_address"},
+                                         {"LISTENER", "/listener"},
+                                         {"MQTT", "/proto_ver"},
+                                         {"SUBS", "/subscriptions_cnt"},
+                                         {"INFLIGHT", "/inflight_cnt"},
+                                         {"QUEUE", "/mqueue_len"},
+                                         {"BYTES", "/mqueue_bytes", kind::size}};
+const std::vector<column> session_columns{{"CLIENT", "/clientid"},
+                                          {"NODE", "/node"},
+                                          {"CONNECTED", "/connected"},
+                                          {"DURABLE", "/durable"},
+                                          {"ASLEEP", "/asleep"},
+                                          {"EXPIRY", "/expiry_interval"},
+                                          {"SUBS", "/subscriptions_cnt"},
+                                          {"QUEUE", "/mqueue_len"},
+                                          {"BYTES", "/mqueue_bytes", kind::size},
+                                          {"DISCONNECTED", "/disconnected_at"}};
+const std::vector<column> ban_columns{{"AS", "/as"}, {"WHO", "/who"}, {"UNTIL", "/until"},
+                                      {"BY", "/by"}, {"AT", "/at"},   {"REASON", "/reason"}};
+const std::vector<line> client_lines{{"client", "/clientid"},
+                                     {"user", "/username"},
+                                     {"node", "/node"},
+                                     {"connected", "/connected"},
+                                     {"address", "/ip_address"},
+                                     {"port", "/port"},
+                                     {"listener", "/listener"},
+                                     {"protocol", "/proto_name"},
+                                     {"version", "/proto_ver"},
+                                     {"keep alive", "/keepalive"},
+                                     {"since", "/connected_at"},
+                                     {"gone since", "/disconnected_at"},
+                                     {"clean start", "/clean_start"},
+                                     {"expiry", "/expiry_interval"},
+                                     {"durable", "/durable"},
+                                     {"asleep", "/asleep"},
+                                     {"actor", "/actor"},
+                                     {"waits for", "/waits_for"},
+                                     {"in flight", "/windows/outbound/inflight"},
+                                     {"window", "/windows/outbound/receive_maximum"},
+                                     {"queued", "/windows/outbound/queued"},
+                                     {"queued bytes", "/windows/outbound/queued_bytes", kind::size},
+                                     {"owed", "/windows/outbound/owed"},
+                                     {"owed bytes", "/windows/outbound/owed_bytes", kind::size},
+                                     {"unanswered", "/windows/inbound/pending"},
+                                     {"unreleased", "/windows/inbound/unreleased"},
+                                     {"will", "/will/topic"},
+                                     {"last goodbye", "/last_disconnect/reason"},
+                                     {"at", "/last_disconnect/at"}};
 const std::vector<column> subscription_columns{
-    {"TOPIC", "/topic"},    {"QOS", "/qos"},        {"SHARE", "/share"}, {"NO LOCAL", "/nl"},
-    {"RETAIN AS", "/rap"},  {"RETAINED", "/rh"},    {"ID", "/subid"}};
+    {"TOPIC", "/topic"},   {"QOS", "/qos"},     {"SHARE", "/share"}, {"NO LOCAL", "/nl"},
+    {"RETAIN AS", "/rap"}, {"RETAINED", "/rh"}, {"ID", "/subid"}};
 
 struct filters {
   listing list{"/api/v1/clients", {}};
@@ -173,9 +180,7 @@ action declare_clients_show(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
   const auto client = std::make_shared<std::string>();
   command.add_option("client", *client, "Client id")->required();
-  return [=, &with] {
-    return show(with, *how, path_of("/api/v1/clients", *client), client_text);
-  };
+  return [=, &with] { return show(with, *how, path_of("/api/v1/clients", *client), client_text); };
 }
 
 action declare_clients_kick(CLI::App& command, console& with) {

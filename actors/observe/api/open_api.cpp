@@ -1,7 +1,7 @@
-#include "actors/observe/http/open_api.hpp"
+#include "actors/observe/api/open_api.hpp"
 
-#include "actors/observe/http/audit.hpp"
-#include "actors/observe/http/http_shape.hpp"
+#include "actors/observe/api/audit.hpp"
+#include "actors/observe/api/http_shape.hpp"
 
 #include <nlohmann/json.hpp>
 

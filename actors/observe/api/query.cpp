@@ -1,4 +1,4 @@
-#include "actors/observe/http/query.hpp"
+#include "actors/observe/api/query.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -18,8 +18,8 @@ std::string integer_fault(const http_parameter& of, std::string_view value) {
   const auto read = std::from_chars(value.data(), end, number);
   if (read.ec == std::errc() && read.ptr == end && number >= of.least && number <= of.greatest)
     return {};
-  return fault(of, "a whole number from " + std::to_string(of.least) + " to " +
-                       std::to_string(of.greatest));
+  return fault(
+      of, "a whole number from " + std::to_string(of.least) + " to " + std::to_string(of.greatest));
 }
 
 std::string choice_fault(const http_parameter& of, std::string_view value) {
@@ -48,7 +48,8 @@ std::string parameter_fault(const http_parameter& parameter, std::string_view va
     case kind::choice:
       return choice_fault(parameter, value);
     case kind::boolean:
-      return value == "true" || value == "false" ? std::string() : fault(parameter, "true or false");
+      return value == "true" || value == "false" ? std::string()
+                                                 : fault(parameter, "true or false");
     case kind::text:
       break;
   }

@@ -1,4 +1,4 @@
-#include "actors/observe/http/http_shape.hpp"
+#include "actors/observe/api/http_shape.hpp"
 
 #include "actors/observe/log.hpp"
 

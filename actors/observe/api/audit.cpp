@@ -1,4 +1,4 @@
-#include "actors/observe/http/audit.hpp"
+#include "actors/observe/api/audit.hpp"
 
 #include "actors/observe/log.hpp"
 
