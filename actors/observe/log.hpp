@@ -32,7 +32,7 @@ enum class log_module : std::uint8_t {
   storage,
   cluster,
   admin,
-  audit,  // changes by administrators, see http/audit.hpp
+  audit,  // changes by administrators, see api/audit.hpp
 };
 inline constexpr std::size_t log_module_count = 11;
 
