@@ -29,6 +29,14 @@ void copy_reloadable(std::span<const key<Owner>> table, Owner& to, const Owner& 
   }
 }
 
+template <class Owner>
+void show(std::span<const key<Owner>> table, const Owner& of, const Owner& otherwise,
+          const std::string& prefix, std::vector<shown_key>& result) {
+  for (const key<Owner>& each : table)
+    result.push_back({prefix + std::string(each.name), each.show(of, each),
+                      each.same(of, otherwise), each.takes_effect == effect::on_reload});
+}
+
 }  // namespace
 
 std::vector<change> describe_changes(const configuration& before, const configuration& after) {
@@ -45,6 +53,14 @@ std::vector<change> describe_changes(const configuration& before, const configur
     if (find_listener(before, now.name) == nullptr)
       result.push_back({"listeners." + now.name, false});
   }
+  return result;
+}
+
+std::vector<shown_key> show_all(const configuration& of) {
+  std::vector<shown_key> result;
+  for (const listener_configuration& each : of.listeners)
+    show(listener_keys(), each, listener_configuration{}, "listeners." + each.name + ".", result);
+  show(node_keys(), of, configuration{}, "", result);
   return result;
 }
 

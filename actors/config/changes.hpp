@@ -23,4 +23,15 @@ std::vector<change> describe_changes(const configuration& before, const configur
 /// what is in force after the reload.
 configuration with_reloadable(const configuration& before, const configuration& after);
 
+/// A key and what it is in force.
+struct shown_key {
+  std::string key;  // "limits.max_packet_size", "listeners.tls.bind"
+  std::string value;  // as key::show() has it: no secret
+  bool is_default = false;
+  bool reloadable = false;
+};
+
+/// Every key, in the order of the example file, listeners first.
+std::vector<shown_key> show_all(const configuration& of);
+
 }  // namespace troupe::config

@@ -195,6 +195,7 @@ void draft::check_http() {
   const http_configuration& http = value_.http;
   if (!http.enabled) return;
   if (http.token.empty()) {
+    if (!http.token_file.empty()) return;
     if (given_.contains("http.token") && !is_loopback(http.bind))
       refuse(place_of("http.token"), "http.token is empty, but http.bind is no loopback address");
     else if (!is_loopback(http.bind))

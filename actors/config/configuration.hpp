@@ -147,7 +147,9 @@ struct log_configuration {
 struct http_configuration {
   bool enabled = true;
   endpoint bind{"127.0.0.1", 18083};  // /metrics, /livez, /readyz, /api
-  std::string token;                  // what a bearer shows; empty only where bind is loopback
+  std::string token;       // what an admin shows; this and token_file empty only on loopback
+  std::string token_file;  // tokens with roles, as digests; empty = none
+  std::string socket = "admin.sock";  // Unix socket, from the data directory on; "off" = none
 
   bool operator==(const http_configuration&) const = default;
 };

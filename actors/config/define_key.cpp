@@ -44,6 +44,10 @@ std::string number_text(std::int64_t number, key_kind kind) {
 
 }  // namespace
 
+std::string shown_number(std::int64_t number, key_kind kind) {
+  return number_text(number, kind);
+}
+
 std::optional<std::int64_t> read_number(const setting& from, key_kind kind) {
   const auto* number = std::get_if<std::int64_t>(&from.value);
   const auto* text = std::get_if<std::string>(&from.value);

@@ -172,6 +172,43 @@ requires std::is_enum_v<Enum> std::optional<std::string> assign_to(Enum& member,
   return std::nullopt;
 }
 
+/// "2MiB", "10s", "0660" or the plain number, as the kind has it.
+std::string shown_number(std::int64_t number, key_kind kind);
+
+inline std::string show_member(const std::string& member, key_kind kind) {
+  return kind == key_kind::secret && !member.empty() ? "(secret)" : member;
+}
+inline std::string show_member(bool member, key_kind) {
+  return member ? "true" : "false";
+}
+inline std::string show_member(const std::optional<bool>& member, key_kind kind) {
+  return member ? show_member(*member, kind) : std::string();
+}
+inline std::string show_member(const endpoint& member, key_kind) {
+  return to_string(member);
+}
+inline std::string show_member(const std::optional<endpoint>& member, key_kind) {
+  return member ? to_string(*member) : "off";
+}
+template <std::unsigned_integral Member>
+std::string show_member(Member member, key_kind kind) {
+  return shown_number(static_cast<std::int64_t>(member), kind);
+}
+template <class Rep, class Period>
+std::string show_member(const std::chrono::duration<Rep, Period>& member, key_kind kind) {
+  return shown_number(std::chrono::duration_cast<std::chrono::milliseconds>(member).count(), kind);
+}
+template <class Enum>
+requires std::is_enum_v<Enum> std::string show_member(Enum member, key_kind) {
+  return std::string(choices<Enum>::names[static_cast<std::size_t>(member)]);
+}
+template <class Item>
+std::string show_member(const std::vector<Item>& member, key_kind kind) {
+  std::string text;
+  for (const Item& each : member) text += (text.empty() ? "" : ", ") + show_member(each, kind);
+  return text;
+}
+
 template <class Pointer>
 struct owner_of;
 template <class Owner, class Member>
@@ -205,6 +242,9 @@ constexpr auto define(std::string_view name, key_kind kind, effect takes_effect,
   };
   row.copy = [](owner& to, const owner& from) {
     ((to.*First).*....*Rest) = ((from.*First).*....*Rest);
+  };
+  row.show = [](const owner& from, const key<owner>& self) {
+    return definition::show_member(((from.*First).*....*Rest), self.kind);
   };
   return row;
 }

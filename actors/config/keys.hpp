@@ -61,6 +61,9 @@ struct key {
   std::optional<std::string> (*assign)(Owner&, const setting&, const key&) = nullptr;
   bool (*same)(const Owner&, const Owner&) = nullptr;
   void (*copy)(Owner&, const Owner&) = nullptr;
+  /// The value for people, as a file would have it but without quotes; of a secret only
+  /// whether there is one.
+  std::string (*show)(const Owner&, const key&) = nullptr;
 };
 
 /// Keys outside listeners, in the order of the example file.

@@ -163,7 +163,7 @@ constexpr key<configuration> table[] = {
 
     define<&c::http, &http_configuration::enabled>(
         "http.enabled", k::boolean, restart, any_flag, "true", "",
-        "Whether /metrics, /livez and /readyz are served."),
+        "Whether /metrics, /livez, /readyz and the admin API (/api) are served."),
     define<&c::http, &http_configuration::bind>(
         "http.bind", k::address, restart, any_flag, R"("127.0.0.1:18083")", "",
         "Address of that HTTP server. It speaks plain HTTP; beyond loopback it needs a token."),
@@ -171,7 +171,14 @@ constexpr key<configuration> table[] = {
         "http.token", k::secret, reload, key_range{0, 4096}, R"("")", "",
         "Secret of at least 16 characters that requests must show, /livez and /readyz excepted:\n"
         "\"Authorization: Bearer <token>\". Best as \"file:///etc/troupe/http-token\", a file "
-        "that\nholds it, or as the variable TROUPE_HTTP__TOKEN."),
+        "that\nholds it, or as the variable TROUPE_HTTP__TOKEN. Who shows it may do everything."),
+    define<&c::http, &http_configuration::token_file>(
+        "http.token_file", k::text, reload, file_path, R"("/etc/troupe/tokens")", "none",
+        "More tokens, with the roles viewer, operator or admin, written by `troupectl token add`."),
+    define<&c::http, &http_configuration::socket>(
+        "http.socket", k::text, restart, key_range{1, 4096}, R"("admin.sock")", "",
+        "Unix socket of the same, a path or a name in node.data_dir. On it root and the user "
+        "that\nthe broker runs as need no token; troupectl finds it there. \"off\": none."),
 
     define<&c::sys, &sys_configuration::interval>("sys.interval", k::duration, restart,
                                                   key_range{0, day}, R"("10s")", "",

@@ -26,9 +26,11 @@ struct listener_stop {};
 using listener_actor =
     caf::typed_actor<caf::reacts_to<listener_reload>, caf::reacts_to<listener_stop>>;
 
-/// A reload of the configuration (SIGHUP); the answer is for the log.
+/// A reload of the configuration (SIGHUP, HTTP); the outcome is logged, and told if asked for:
+/// why nothing was changed, or nothing.
 struct node_reload {
   std::shared_ptr<const config::configuration> configuration;
+  std::function<void(std::vector<std::string> errors)> done = {};
 };
 /// An orderly stop; `done` is called when every session has said goodbye.
 struct node_stop {

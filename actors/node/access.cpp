@@ -95,6 +95,25 @@ std::shared_ptr<const device::listener_settings> settings_of(
   return to;
 }
 
+/// The one of the configuration and those of its file.
+std::shared_ptr<const auth::admin_tokens> tokens_of(const config::http_configuration& from,
+                                                    std::vector<std::string>& errors) {
+  auth::admin_tokens tokens;
+  if (!from.token_file.empty()) {
+    auto file = auth::admin_tokens::load(from.token_file);
+    if (!file) {
+      errors.push_back(file.error);
+      return nullptr;
+    }
+    tokens = *file.value;
+  }
+  if (!from.token.empty() && !tokens.add("http.token", auth::admin_role::admin, from.token))
+    errors.push_back("OpenSSL cannot make the digest of http.token");
+  if (tokens.empty() && !config::is_loopback(from.bind))
+    errors.push_back(from.token_file + " has no token, but http.bind is no loopback address");
+  return std::make_shared<const auth::admin_tokens>(std::move(tokens));
+}
+
 }  // namespace
 
 access_result load_access(const config::configuration& from,
@@ -123,6 +142,7 @@ access_result load_access(const config::configuration& from,
       methods->emplace("SCRAM-SHA-256", std::make_shared<auth::scram_sha_256>(file.value));
   }
   result.value.enhanced = methods;
+  if (from.http.enabled) result.value.tokens = tokens_of(from.http, errors);
   for (const auto& listener : from.listeners)
     result.value.listeners.push_back(
         settings_of(from, listener, workers, passwords, methods, errors));

@@ -6,6 +6,7 @@
 
 #include "actors/config/configuration.hpp"
 #include "actors/device/listener_settings.hpp"
+#include "protocol/auth/admin/admin_tokens.hpp"
 #include "protocol/auth/authorizer.hpp"
 #include "protocol/auth/password_workers.hpp"
 
@@ -16,6 +17,7 @@ namespace troupe::node {
 struct access {
   std::shared_ptr<const auth::authorizer> authorizer;
   std::shared_ptr<const device::enhanced_methods> enhanced;
+  std::shared_ptr<const auth::admin_tokens> tokens;  // of the admin API; may be empty
   /// One for each listener, in their order.
   std::vector<std::shared_ptr<const device::listener_settings>> listeners;
 };
@@ -25,7 +27,7 @@ struct access_result {
   std::vector<std::string> errors;  // sentences; empty: value is whole
 };
 
-/// Reads passwords, rights and certificates. Blocks on the disk.
+/// Reads passwords, rights, tokens and certificates. Blocks on the disk.
 access_result load_access(const config::configuration& from,
                           const std::shared_ptr<auth::password_workers>& workers);
 

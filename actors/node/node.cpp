@@ -70,7 +70,8 @@ void node::receive(caf::mailbox_element& m) {
     if (asked->request.what == verb::end) drain_.end();
     asked->answer(drain_.figures());
   } else if (auto* wanted = runtime::mutable_payload<device::node_reload>(m)) {
-    reload(wanted->configuration);
+    auto errors = reload(wanted->configuration);
+    if (wanted->done) wanted->done(std::move(errors));
   } else if (auto* end = runtime::mutable_payload<device::node_stop>(m)) {
     stop(end->done);
   } else if (auto* work = runtime::mutable_payload<broker::deferred>(m)) {
@@ -104,7 +105,8 @@ void node::on_exit(const caf::error& reason) {
   lean_actor::on_exit(reason);
 }
 
-void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
+std::vector<std::string> node::reload(
+    const std::shared_ptr<const config::configuration>& wanted) {
   for (const auto& change : config::describe_changes(*parts_.configuration, *wanted)) {
     if (change.reloadable)
       log_event(log_module::config, log_level::info, "Changed", {{"key", change.key}});
@@ -119,18 +121,19 @@ void node::reload(const std::shared_ptr<const config::configuration>& wanted) {
     for (const auto& error : loaded.errors)
       log_event(log_module::config, log_level::error, "Reload refused, nothing was changed",
                 {{"why", error}});
-    return;
+    return loaded.errors;
   }
   parts_.configuration = next;
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
-  parts_.set_http_token(next->http.token);
+  parts_.reloaded(next, loaded.value.tokens);
   drain_.configured(next->node.server_reference);
   for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i) {
     parts_.listeners[i].settings = loaded.value.listeners[i];
     tell(parts_.listeners[i].actor, device::listener_reload{loaded.value.listeners[i]});
   }
   log_event(log_module::config, log_level::info, "Configuration reloaded");
+  return {};
 }
 
 void node::stop(const std::function<void()>& told) {

@@ -39,7 +39,10 @@ struct node_parts {
   std::vector<open_listener> listeners;
   std::shared_ptr<const config::configuration> configuration;
   std::shared_ptr<auth::password_workers> workers;
-  std::function<void(const std::string&)> set_http_token;
+  /// Told what is in force after a reload, on the node's loop.
+  std::function<void(std::shared_ptr<const config::configuration>,
+                     std::shared_ptr<const auth::admin_tokens>)>
+      reloaded;
 };
 
 /// Session limits as the configuration has them.
@@ -61,7 +64,8 @@ class node final : public runtime::lean_actor, private runtime::timer_entry {
   void on_exit(const caf::error& reason) override;
 
  private:
-  void reload(const std::shared_ptr<const config::configuration>& wanted);
+  /// Why nothing was changed, or nothing.
+  std::vector<std::string> reload(const std::shared_ptr<const config::configuration>& wanted);
   void stop(const std::function<void()>& told);
   /// Gathers figures and answers, on the thread of any run loop.
   void look(std::function<void(observe::snapshot)> answer);

@@ -23,8 +23,6 @@
 #include "actors/device/listener.hpp"
 #include "actors/node/cluster_parts.hpp"
 #include "actors/node/node.hpp"
-#include "actors/observe/http/admin_routes.hpp"
-#include "actors/observe/http/cluster_routes.hpp"
 #include "actors/observe/http/http_endpoint.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -40,22 +38,8 @@ using observe::log_module;
 
 namespace {
 
-constexpr auto loop_timeout = std::chrono::seconds(30);
 // Of an orderly stop, for others to take over.
 constexpr auto give_away_limit = std::chrono::seconds(3);
-
-/// Runs `work` on a run loop and waits for it. Main thread only. False: the loop did not get to it.
-template <class Work>
-bool on_loop(runtime::run_loop& loop, Work work) {
-  auto ran = std::make_shared<std::promise<void>>();
-  auto done = ran->get_future();
-  if (!loop.post([work = std::move(work), ran]() mutable {
-        work();
-        ran->set_value();
-      }))
-    return false;
-  return done.wait_for(loop_timeout) == std::future_status::ready;
-}
 
 net::endpoint endpoint_of(const config::listener_configuration& from) {
   net::endpoint to;
@@ -87,9 +71,11 @@ std::uint64_t connection_limit(const config::configuration& from) {
 
 }  // namespace
 
-node_runtime::node_runtime(std::shared_ptr<const config::configuration> from)
+node_runtime::node_runtime(std::shared_ptr<const config::configuration> from,
+                           std::function<config::load_result()> read)
     : parts_(std::make_unique<parts>()) {
   parts_->configuration = std::move(from);
+  parts_->read_configuration = std::move(read);
 }
 
 node_runtime::~node_runtime() { stop(); }
@@ -112,6 +98,7 @@ std::string node_runtime::start() {
   }
   p.make_actors();
   p.context->authorizer.set(rights.value.authorizer);
+  p.tokens = rights.value.tokens;
   if (auto error = p.restore(); !error.empty()) return error;
   if (p.cluster) {
     if (auto error = p.cluster->start(); !error.empty()) return error;
@@ -169,10 +156,13 @@ std::string node_runtime::parts::listen(const access& rights) {
 
 void node_runtime::parts::start_node() {
   // Node and endpoint live on one loop; the endpoint comes later and goes earlier.
-  auto set_http_token = [this](const std::string& token) {
-    if (http) http->set_token(token);
+  auto reloaded = [this](std::shared_ptr<const config::configuration> now,
+                         std::shared_ptr<const auth::admin_tokens> shown) {
+    in_force = std::move(now);
+    if (http) http->set_tokens(std::move(shown));
   };
-  node_parts made{*context, counts, device_loops, listeners, configuration, workers, set_http_token};
+  in_force = configuration;
+  node_parts made{*context, counts, device_loops, listeners, configuration, workers, reloaded};
   auto handle =
       runtime::spawn_lean<troupe::node::node>(*system, &context->loops.loop(0), std::move(made));
   node = caf::actor_cast<device::node_actor>(handle);
@@ -187,55 +177,6 @@ void node_runtime::parts::start_node() {
   auto* actor = static_cast<troupe::node::node*>(caf::actor_cast<caf::abstract_actor*>(handle));
   tell(caf::actor_cast<caf::strong_actor_ptr>(handle),
        broker::deferred{[actor] { actor->begin(); }});
-}
-
-std::string node_runtime::parts::serve_http() {
-  if (!configuration->http.enabled) return {};
-  auto& loop = context->loops.loop(0);
-  observe::admin_sources sources;
-  sources.take = [this](std::function<void(observe::snapshot)> answer) {
-    if (!cluster) return tell(node, device::node_look{std::move(answer)});
-    cluster->look([this, answer = std::move(answer)](observe::cluster_figures seen) {
-      tell(node, device::node_look{[seen = std::move(seen), answer](observe::snapshot now) {
-             now.cluster = seen;
-             answer(std::move(now));
-           }});
-    });
-  };
-  sources.counters = [this] { return counters->totals(); };
-  sources.ready = [this] {
-    observe::readiness r;
-    r.ready = true;
-    if (context->stopping.load()) r.reasons.push_back("The node is stopping");
-    if (context->draining.load()) r.reasons.push_back("The node is draining");
-    if (!store->current().writable) r.reasons.push_back("The store cannot be written");
-    if (cluster) {
-      for (auto& each : cluster->reasons()) r.reasons.push_back(std::move(each));
-    }
-    r.ready = r.reasons.empty();
-    return r;
-  };
-  sources.drain = [this](observe::drain_request request,
-                         std::function<void(observe::drain_figures)> answer) {
-    tell(node, device::node_drain{std::move(request), std::move(answer)});
-  };
-  observe::http_settings settings;
-  settings.address = configuration->http.bind.host == "localhost" ? "127.0.0.1"
-                                                                   : configuration->http.bind.host;
-  settings.port = configuration->http.bind.port;
-  settings.token = configuration->http.token;
-  settings.post = [&loop](std::function<void()> answer) { loop.post(std::move(answer)); };
-  std::string error = "The run loop did not answer";
-  on_loop(loop, [&] {
-    observe::http_router routes;
-    observe::add_admin_routes(routes, std::move(sources));
-    observe::add_cluster_routes(routes, cluster ? cluster->source() : nullptr);
-    http = std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings),
-                                                    std::move(routes));
-    error = http->start();
-    http_port = http->port();
-  });
-  return error;
 }
 
 std::vector<node_runtime::listening> node_runtime::listeners() const {
@@ -254,7 +195,7 @@ std::vector<node_runtime::listening> node_runtime::listeners() const {
 }
 
 void node_runtime::reload(std::shared_ptr<const config::configuration> wanted) {
-  tell(parts_->node, device::node_reload{std::move(wanted)});
+  tell(parts_->node, device::node_reload{std::move(wanted), {}});
 }
 
 void node_runtime::stop() {
@@ -282,6 +223,8 @@ void node_runtime::stop() {
   while (clock::now() < deadline && p.counts.open.load() > 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   on_loop(loops.loop(0), [&p] { p.http.reset(); });
+  while (clock::now() < deadline && p.readings.load() > 0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   if (p.cluster) p.cluster->stop();
   p.store->close();  // everything that was given is written
   for (unsigned i = 0; i < loops.loops(); ++i)

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "actors/config/configuration.hpp"
+#include "actors/config/load.hpp"
 
 namespace troupe::node {
 
@@ -12,7 +13,10 @@ namespace troupe::node {
 /// Made, started and stopped by main on one thread.
 class node_runtime {
  public:
-  explicit node_runtime(std::shared_ptr<const config::configuration> from);
+  /// `read` reads the configuration again, as at the start, on any thread; it may block. Empty:
+  /// HTTP can neither check nor reload it.
+  explicit node_runtime(std::shared_ptr<const config::configuration> from,
+                        std::function<config::load_result()> read = {});
   ~node_runtime();
   node_runtime(const node_runtime&) = delete;
   node_runtime& operator=(const node_runtime&) = delete;

@@ -8,6 +8,7 @@
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/pattern_formatter.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -22,7 +23,8 @@ namespace {
 constexpr std::array<std::string_view, 7> level_names{"trace", "debug",    "info", "warning",
                                                       "error", "critical", "off"};
 constexpr std::array<std::string_view, log_module_count> module_names{
-    "node", "config", "runtime", "net", "session", "broker", "auth", "storage", "cluster", "admin"};
+    "node", "config", "runtime", "net", "session", "broker", "auth", "storage", "cluster", "admin",
+    "audit"};
 constexpr auto finish_time = std::chrono::seconds(2);
 constexpr const char* human_pattern = "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
 constexpr const char* json_pattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
@@ -191,6 +193,7 @@ void set_log_level(log_module who, log_level level) noexcept {
 
 void set_log_level(log_level every_module) noexcept {
   for (auto& level : the_log().levels) level.store(every_module, std::memory_order_relaxed);
+  set_log_level(log_module::audit, std::min(every_module, log_level::info));
 }
 
 log_level current_log_level(log_module who) noexcept {

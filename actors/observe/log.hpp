@@ -32,8 +32,9 @@ enum class log_module : std::uint8_t {
   storage,
   cluster,
   admin,
+  audit,  // changes by administrators, see api/audit.hpp
 };
-inline constexpr std::size_t log_module_count = 10;
+inline constexpr std::size_t log_module_count = 11;
 
 std::string_view name(log_level level) noexcept;
 std::string_view name(log_module who) noexcept;
@@ -121,6 +122,7 @@ void stop_logging();
 
 /// Any thread.
 void set_log_level(log_module who, log_level level) noexcept;
+/// What an administrator changes is written at any level: of `audit` it is at least `info`.
 void set_log_level(log_level every_module) noexcept;
 log_level current_log_level(log_module who) noexcept;
 

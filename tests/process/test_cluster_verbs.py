@@ -56,7 +56,7 @@ class PlayedRequest(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):  # noqa: N802
         body = self.server.answers.get(self.path)
-        self.answer(200 if body else 404, body or {"error": {"status": 404, "reason": "Nothing."}})
+        self.answer(200 if body else 404, body or {"code": "NOT_FOUND", "message": "Nothing."})
 
     def do_POST(self):  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -123,7 +123,7 @@ def test_orders_are_posted_as_json(played, arguments, path, body):
 
 
 def test_a_refusal_is_told_and_fails(played):
-    played.order = (409, {"error": {"status": 409, "reason": "Member n1 is the last one."}})
+    played.order = (409, {"code": "CONFLICT", "message": "Member n1 is the last one."})
     said = played.run("evict", "n1")
     assert said.returncode == 1
     assert said.stderr.endswith("Member n1 is the last one.\n")
@@ -148,7 +148,7 @@ def test_a_node_that_runs_alone_says_so(start_node):
     said = subprocess.run([troupectl(), "cluster", "show", "--url",
                            f"http://127.0.0.1:{node.http[1]}"], capture_output=True, text=True,
                           timeout=20, env=clean_environment())
-    assert said.returncode == 1
+    assert said.returncode == 5
     assert "This node runs alone" in said.stderr
 
 

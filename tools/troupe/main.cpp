@@ -50,8 +50,12 @@ observe::log_settings log_settings_of(const config::log_configuration& from) {
   return to;
 }
 
+config::load_result read(const arguments& given) {
+  return config::load(given.config_file, config::process_environment(), given.overrides());
+}
+
 std::shared_ptr<const config::configuration> load(const arguments& given) {
-  auto loaded = config::load(given.config_file, config::process_environment(), given.overrides());
+  auto loaded = read(given);
   for (const auto& problem : loaded.problems)
     std::cerr << "troupe: " << config::to_string(problem) << '\n';
   if (!loaded.ok()) return nullptr;
@@ -100,7 +104,7 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
     std::cerr << "troupe: " << error << '\n';
     return 1;
   }
-  node::node_runtime running(from);
+  node::node_runtime running(from, [given] { return read(given); });
   if (auto error = running.start(); !error.empty()) {
     observe::stop_logging();
     std::cerr << "troupe: " << error << '\n';

@@ -1,5 +1,7 @@
 #include "tools/troupectl/text_table.hpp"
 
+#include "tools/troupectl/terminal_text.hpp"
+
 #include <algorithm>
 #include <cstddef>
 
@@ -8,19 +10,12 @@ namespace {
 
 constexpr std::size_t gap = 2;
 
-/// Bytes that begin a character of UTF-8.
-std::size_t width_of(const std::string& cell) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      cell, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-std::string harmless(std::string cell) {
-  std::ranges::replace_if(
-      cell, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return cell;
-}
-
 }  // namespace
+
+void text_table::add(std::vector<std::string> row) {
+  for (auto& cell : row) cell = harmless(cell);
+  rows_.push_back(std::move(row));
+}
 
 std::string text_table::text() const {
   std::vector<std::size_t> widths;
@@ -32,7 +27,7 @@ std::string text_table::text() const {
   for (const auto& row : rows_) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += harmless(row[i]);
+      line += row[i];
       line.append(widths[i] - width_of(row[i]) + gap, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);

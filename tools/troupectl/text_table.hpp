@@ -10,9 +10,9 @@ namespace troupe::ctl {
 class text_table {
  public:
   explicit text_table(std::vector<std::string> head) { add(std::move(head)); }
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<std::string> row);
 
-  /// Control characters, which could change the terminal, are shown as '?'.
+  /// What could change the terminal is shown as '?'.
   std::string text() const;
 
  private:

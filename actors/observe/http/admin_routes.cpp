@@ -1,6 +1,7 @@
 #include "actors/observe/http/admin_routes.hpp"
 
 #include "actors/observe/exposition.hpp"
+#include "actors/observe/http/paging.hpp"
 #include "actors/observe/process_figures.hpp"
 
 #include <nlohmann/json.hpp>
@@ -14,13 +15,19 @@ namespace {
 
 using nlohmann::json;
 
-/// Names come from configuration files and may be badly encoded: never throw.
-http_response json_response(unsigned status, const json& body) {
-  http_response response;
-  response.status = status;
-  response.body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  return response;
-}
+constexpr auto status_shape = R"({"node": "text", "version": "text", "uptime_seconds": "integer",
+  "ready": "boolean", "reasons": ["text"],
+  "listeners": [{"name": "text", "kind": "text", "address": "text", "connections": "integer",
+                 "limit": "integer"}],
+  "connections": {"count": "integer", "maximum": "integer"},
+  "sessions": {"count": "integer", "connected": "integer", "durable": "integer",
+               "passive": "integer"},
+  "subscriptions": {"count": "integer", "shared": "integer"},
+  "messages": {"received": "integer", "sent": "integer", "queued": "integer",
+               "retained": "integer"},
+  "drain": {"draining": "boolean", "rate": "integer", "server_reference": "text",
+            "remaining": "integer"},
+  "store": {"writable": "boolean", "backlog_bytes": "integer"}})";
 
 json listeners_of(const snapshot& now) {
   auto list = json::array();
@@ -72,34 +79,49 @@ json status_of(const snapshot& now, const counter_values& counters, const readin
 void add_admin_routes(http_router& routes, admin_sources sources) {
   add_drain_routes(routes, std::move(sources.drain));
   const auto shared = std::make_shared<const admin_sources>(std::move(sources));
-  routes.add(
-      "GET", "/livez",
-      [](const http_request&, const http_reply& reply) {
-        reply(json_response(200, {{"alive", true}}));
-      },
-      http_access::open);
-  routes.add(
-      "GET", "/readyz",
-      [shared](const http_request& request, const http_reply& reply) {
-        const auto state = shared->ready();
-        json body = {{"ready", state.ready}};
-        if (request.authorized) body["reasons"] = state.reasons;
-        reply(json_response(state.ready ? 200 : 503, body));
-      },
-      http_access::open);
-  routes.add("GET", "/metrics", [shared](const http_request&, http_reply reply) {
-    shared->take([shared, reply = std::move(reply)](const snapshot& now) {
-      http_response response;
-      response.content_type = exposition_content_type;
-      response.body = exposition(shared->counters(), now, read_process_figures());
-      reply(std::move(response));
-    });
-  });
-  routes.add("GET", "/api/v5/status", [shared](const http_request&, http_reply reply) {
+  routes.add({.method = "GET",
+              .path = "/livez",
+              .least = admin_role::none,
+              .help = "Whether the process answers.",
+              .answer = R"({"alive": "boolean"})",
+              .handler = [](const http_request&, const http_reply& reply) {
+                reply(json_response({{"alive", true}}));
+              }});
+  routes.add({.method = "GET",
+              .path = "/readyz",
+              .least = admin_role::none,
+              .help = "Whether devices should come; 503 if not. Reasons are for who has a role.",
+              .answer = R"({"ready": "boolean", "reasons?": ["text"]})",
+              .handler = [shared](const http_request& request, const http_reply& reply) {
+                const auto state = shared->ready();
+                json body = {{"ready", state.ready}};
+                if (request.caller.role != admin_role::none) body["reasons"] = state.reasons;
+                reply(json_response(body, state.ready ? 200 : 503));
+              }});
+  routes.add({.method = "GET",
+              .path = "/metrics",
+              .help = "Metrics in Prometheus' text format.",
+              .handler = [shared](const http_request&, http_reply reply) {
+                shared->take([shared, reply = std::move(reply)](const snapshot& now) {
+                  http_response response;
+                  response.content_type = exposition_content_type;
+                  response.body = exposition(shared->counters(), now, read_process_figures());
+                  reply(std::move(response));
+                });
+              }});
+  const auto status = [shared](const http_request&, http_reply reply) {
     shared->take([shared, state = shared->ready(), reply = std::move(reply)](const snapshot& now) {
-      reply(json_response(200, status_of(now, shared->counters(), state)));
+      reply(json_response(status_of(now, shared->counters(), state)));
     });
-  });
+  };
+  // The second is where tools that know EMQX look.
+  for (const auto* const path : {"/api/v1/status", "/api/v5/status"}) {
+    routes.add({.method = "GET",
+                .path = path,
+                .help = "How the node is.",
+                .answer = status_shape,
+                .handler = status});
+  }
 }
 
 }  // namespace troupe::observe

@@ -18,8 +18,8 @@ struct admin_sources {
   drain_control drain;
 };
 
-/// GET /livez, /readyz, /metrics, /api/v5/status, and what add_drain_routes() adds. Probes carry no token:
-/// without it /readyz tells no reasons.
+/// GET /livez, /readyz, /metrics, /api/v1/status (and /api/v5/status), and what
+/// add_drain_routes() adds. Probes carry no token: without it /readyz tells no reasons.
 void add_admin_routes(http_router& routes, admin_sources sources);
 
 }  // namespace troupe::observe

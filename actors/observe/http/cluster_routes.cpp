@@ -1,9 +1,11 @@
 #include "actors/observe/http/cluster_routes.hpp"
 
+#include "actors/observe/http/paging.hpp"
+
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <string_view>
+#include <functional>
+#include <string>
 #include <utility>
 
 namespace troupe::observe {
@@ -12,12 +14,16 @@ namespace {
 using nlohmann::json;
 using kind = cluster_order::kind;
 
-/// Names come from other machines and may be badly encoded: never throw.
-http_response json_response(const json& body) {
-  http_response response;
-  response.body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  return response;
-}
+constexpr auto view_shape = R"({"name": "text", "id": "text", "self": "text", "leader": "text",
+  "term": "integer", "map_version": "integer", "shards": "integer", "replicas": "integer",
+  "without_owner": "integer", "problems": ["text"],
+  "members": [{"name": "text", "node": "text", "address": "text", "kind": "text", "state": "text",
+    "release": "text", "voter": "boolean", "replicas": "integer", "owned": "integer",
+    "link": {"state": "text", "sent_bytes": "integer", "received_bytes": "integer",
+             "window_bytes": "integer", "dropped": "integer", "round_trip_seconds": "number"}}]})";
+constexpr auto shards_shape = R"({"shards": [{"shard": "integer", "owner": "text",
+  "epoch": "integer", "replicas": ["text"]}]})";
+constexpr auto done_shape = R"({"done": "boolean", "text": "text"})";
 
 json json_of(const member_view& from) {
   return {{"name", from.name},
@@ -65,44 +71,38 @@ json json_of(const std::vector<shard_view>& from) {
   return {{"shards", std::move(shards)}};
 }
 
-/// A key that an order of that kind takes, and where its value goes.
-struct field {
-  std::string_view name;
-  std::string cluster_order::*text = nullptr;
-  bool cluster_order::*flag = nullptr;
+/// What the POST of an order is.
+struct order_route {
+  kind what;
+  const char* path;
+  const char* help;
+  const char* body;
 };
 
-std::vector<field> fields_of(kind what) {
-  const field node{"node", &cluster_order::node, nullptr};
-  const field force{"force", nullptr, &cluster_order::force};
-  switch (what) {
-    case kind::join:
-      return {{"address", &cluster_order::address, nullptr}};
-    case kind::leave:
-    case kind::evict:
-      return {node, force};
-    case kind::plan:
-      break;
-  }
-  return {{"apply", nullptr, &cluster_order::apply}};
+constexpr order_route order_routes[] = {
+    {kind::join, "/join", "Lets the node join the cluster of another one.",
+     R"({"address": "text"})"},
+    {kind::leave, "/leave", "Lets a node give its shards away and go; none: the one that is asked.",
+     R"({"node?": "text", "force?": "boolean"})"},
+    {kind::evict, "/evict", "Takes out a node that will never come back.",
+     R"({"node": "text", "force?": "boolean"})"},
+    {kind::plan, "/plan", "Tells which shards would move to even out the nodes, or moves them.",
+     R"({"apply?": "boolean"})"},
+};
+
+/// Of a body that has the shape of its order.
+cluster_order read_order(kind what, const std::string& text) {
+  cluster_order order;
+  order.what = what;
+  const auto body = text.empty() ? json::object() : json::parse(text, nullptr, false);
+  order.address = body.value("address", std::string());
+  order.node = body.value("node", std::string());
+  order.force = body.value("force", false);
+  order.apply = body.value("apply", false);
+  return order;
 }
 
-/// The sentence about a body that is no such order, or empty.
-std::string read_order(const http_request& request, cluster_order& order) {
-  const auto fields = fields_of(order.what);
-  const auto body =
-      request.body.empty() ? json::object() : json::parse(request.body, nullptr, false);
-  if (!body.is_object()) return "The body must be a JSON object.";
-  for (const auto& [name, value] : body.items()) {
-    const auto found = std::ranges::find(fields, std::string_view(name), &field::name);
-    if (found == fields.end()) return "\"" + name + "\" has no meaning here.";
-    if (found->text != nullptr && value.is_string())
-      order.*(found->text) = value.get<std::string>();
-    else if (found->flag != nullptr && value.is_boolean())
-      order.*(found->flag) = value.get<bool>();
-    else
-      return "\"" + name + "\" must be " + (found->text ? "a text." : "true or false.");
-  }
+std::string fault_of(const cluster_order& order) {
   if (order.what == kind::join && order.address.empty())
     return "\"address\" must name a member, as in {\"address\": \"10.0.0.1:4883\"}.";
   if (order.what == kind::evict && order.node.empty())
@@ -110,54 +110,64 @@ std::string read_order(const http_request& request, cluster_order& order) {
   return {};
 }
 
-/// A page of another site can make a browser post, but not with this type.
-bool is_json(std::string_view content_type) {
-  return content_type.substr(0, content_type.find(';')) == "application/json";
+/// For the audit log.
+std::string text_of(const cluster_order& order) {
+  return order.address + order.node + (order.force ? " by force" : "") +
+         (order.apply ? "applied" : "");
 }
 
 void take_order(cluster_source& source, kind what, const http_request& request, http_reply reply) {
-  if (!is_json(request.content_type))
-    return reply(http_error(415, "Send the order with Content-Type: application/json."));
-  cluster_order order;
-  order.what = what;
-  if (const auto problem = read_order(request, order); !problem.empty())
+  auto order = read_order(what, request.body);
+  if (const auto problem = fault_of(order); !problem.empty())
     return reply(http_error(400, problem));
-  source.order(std::move(order), [reply = std::move(reply)](const cluster_answer& answer) {
-    if (answer.done) return reply(json_response({{"done", true}, {"text", answer.text}}));
-    reply(http_error(answer.unavailable ? 503 : 409, answer.text));
+  auto audit = text_of(order);
+  source.order(std::move(order), [audit = std::move(audit),
+                                  reply = std::move(reply)](const cluster_answer& answer) {
+    auto response = answer.done ? json_response({{"done", true}, {"text", answer.text}})
+                                : http_error(answer.unavailable ? 503 : 409, answer.text);
+    response.audit = audit;
+    reply(std::move(response));
   });
 }
 
 }  // namespace
 
 void add_cluster_routes(http_router& routes, std::shared_ptr<cluster_source> source) {
-  const auto add = [&](const char* method, const std::string& path,
-                       std::function<void(cluster_source&, const http_request&, http_reply)> act) {
-    routes.add(method, "/api/v1/cluster" + path,
-               [source, act = std::move(act)](const http_request& request, http_reply reply) {
-                 if (!source)
-                   return reply(http_error(
-                       404, "This node runs alone: its configuration has no cluster.listen."));
-                 act(*source, request, std::move(reply));
-               });
+  using act = std::function<void(cluster_source&, const http_request&, http_reply)>;
+  const auto add = [&](http_route route, act does) {
+    route.path = "/api/v1/cluster" + route.path;
+    route.handler = [source, does = std::move(does)](const http_request& request,
+                                                     http_reply reply) {
+      if (!source)
+        return reply(http_error(404, "ALONE",
+                                "This node runs alone: its configuration has no cluster.listen."));
+      does(*source, request, std::move(reply));
+    };
+    routes.add(std::move(route));
   };
-  add("GET", "", [](cluster_source& from, const http_request&, http_reply reply) {
-    from.view([reply = std::move(reply)](const cluster_view& view) {
-      reply(json_response(json_of(view)));
-    });
-  });
-  add("GET", "/shards", [](cluster_source& from, const http_request&, http_reply reply) {
-    from.shards([reply = std::move(reply)](const std::vector<shard_view>& shards) {
-      reply(json_response(json_of(shards)));
-    });
-  });
-  constexpr std::pair<const char*, kind> orders[] = {{"/join", kind::join},
-                                                     {"/leave", kind::leave},
-                                                     {"/evict", kind::evict},
-                                                     {"/plan", kind::plan}};
-  for (const auto& [path, what] : orders) {
-    add("POST", path,
-        [what = what](cluster_source& from, const http_request& request, http_reply reply) {
+  add({.method = "GET", .help = "The cluster as this node sees it.", .answer = view_shape},
+      [](cluster_source& from, const http_request&, http_reply reply) {
+        from.view([reply = std::move(reply)](const cluster_view& view) {
+          reply(json_response(json_of(view)));
+        });
+      });
+  add({.method = "GET",
+       .path = "/shards",
+       .help = "Which nodes hold and own which shards.",
+       .answer = shards_shape},
+      [](cluster_source& from, const http_request&, http_reply reply) {
+        from.shards([reply = std::move(reply)](const std::vector<shard_view>& shards) {
+          reply(json_response(json_of(shards)));
+        });
+      });
+  for (const auto& each : order_routes) {
+    add({.method = "POST",
+         .path = each.path,
+         .least = admin_role::admin,
+         .help = each.help,
+         .body = each.body,
+         .answer = done_shape},
+        [what = each.what](cluster_source& from, const http_request& request, http_reply reply) {
           take_order(from, what, request, std::move(reply));
         });
   }

@@ -1,5 +1,7 @@
 #include "actors/observe/http/drain_routes.hpp"
 
+#include "actors/observe/http/paging.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <memory>
@@ -13,21 +15,20 @@ using nlohmann::json;
 
 constexpr std::uint64_t highest_rate = 1'000'000;
 
+constexpr auto figures_shape = R"({"draining": "boolean", "rate": "integer",
+  "server_reference": "text", "remaining": "integer"})";
+
 http_response answer_with(const drain_figures& now) {
-  const json body = {{"draining", now.draining},
-                     {"rate", now.rate},
-                     {"server_reference", now.server_reference},
-                     {"remaining", now.remaining}};
-  http_response response;
-  response.body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-  return response;
+  return json_response({{"draining", now.draining},
+                        {"rate", now.rate},
+                        {"server_reference", now.server_reference},
+                        {"remaining", now.remaining}});
 }
 
 /// Fills the order from the body; a sentence says what is wrong with it.
 std::string read_order(const std::string& body, drain_order& order) {
   if (body.empty()) return {};
-  const auto given = json::parse(body, nullptr, false);
-  if (!given.is_object()) return "The body must be a JSON object.";
+  const auto given = json::parse(body, nullptr, false);  // of its shape: the router has looked
   for (const auto& [name, value] : given.items()) {
     if (name == "rate") {
       if (!value.is_number_unsigned() || value.get<std::uint64_t>() == 0 ||
@@ -40,18 +41,9 @@ std::string read_order(const std::string& body, drain_order& order) {
         return "server_reference must be at most 256 visible ASCII characters, such as "
                "\"broker-2.example.org:1883\".";
       order.server_reference = value.get<std::string>();
-    } else {
-      return "Only rate and server_reference are known.";
     }
   }
   return {};
-}
-
-/// A web page can make a browser post a form or plain text to any address, and so to
-/// an endpoint on loopback, which asks for no token; JSON it would have to announce first.
-bool is_json(std::string_view content_type) {
-  constexpr std::string_view wanted = "application/json";
-  return content_type.substr(0, content_type.find_first_of("; ")) == wanted;
 }
 
 }  // namespace
@@ -70,21 +62,32 @@ void add_drain_routes(http_router& routes, drain_control control) {
       reply(answer_with(now));
     });
   };
-  constexpr auto path = "/api/v1/node/drain";
-  routes.add("GET", path, [ask](const http_request&, http_reply reply) {
-    ask({drain_request::verb::look, {}}, std::move(reply));
-  });
-  routes.add("POST", path, [ask](const http_request& request, http_reply reply) {
-    if (!is_json(request.content_type))
-      return reply(http_error(415, "Send the header Content-Type: application/json."));
-    drain_request wanted{drain_request::verb::begin, {}};
-    if (const auto problem = read_order(request.body, wanted.order); !problem.empty())
-      return reply(http_error(400, problem));
-    ask(std::move(wanted), std::move(reply));
-  });
-  routes.add("DELETE", path, [ask](const http_request&, http_reply reply) {
-    ask({drain_request::verb::end, {}}, std::move(reply));
-  });
+  const auto add = [&](http_route route) {
+    route.path = "/api/v1/node/drain";
+    route.answer = figures_shape;
+    routes.add(std::move(route));
+  };
+  add({.method = "GET",
+       .help = "Whether the node drains, and how many clients are left.",
+       .handler = [ask](const http_request&, http_reply reply) {
+         ask({drain_request::verb::look, {}}, std::move(reply));
+       }});
+  add({.method = "POST",
+       .least = admin_role::admin,
+       .help = "Refuses new clients and sends those that are connected away, at a rate.",
+       .body = R"({"rate?": "integer", "server_reference?": "text"})",
+       .handler = [ask](const http_request& request, http_reply reply) {
+         drain_request wanted{drain_request::verb::begin, {}};
+         if (const auto problem = read_order(request.body, wanted.order); !problem.empty())
+           return reply(http_error(400, problem));
+         ask(std::move(wanted), std::move(reply));
+       }});
+  add({.method = "DELETE",
+       .least = admin_role::admin,
+       .help = "Takes clients again.",
+       .handler = [ask](const http_request&, http_reply reply) {
+         ask({drain_request::verb::end, {}}, std::move(reply));
+       }});
 }
 
 }  // namespace troupe::observe

@@ -1,5 +1,7 @@
 #include "actors/observe/http/http_connection.hpp"
 
+#include "actors/observe/http/http_caller.hpp"
+
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -19,25 +21,6 @@ namespace http = beast::http;
 
 constexpr std::size_t drain_limit = 256 * 1024;  // bytes
 constexpr auto drain_time = std::chrono::seconds(1);
-
-/// Takes as long for a nearly right token as for a wrong one.
-bool same_secret(std::string_view have, std::string_view want) noexcept {
-  unsigned char different = have.size() == want.size() ? 0 : 1;
-  for (std::size_t i = 0; i < have.size(); ++i) {
-    const volatile char other = want[i % want.size()];  // volatile: no early way out
-    different = static_cast<unsigned char>(different | (have[i] ^ other));
-  }
-  return different == 0;
-}
-
-bool shows_token(std::string_view authorization, std::string_view token) noexcept {
-  if (token.empty()) return true;
-  constexpr std::string_view scheme = "Bearer ";
-  if (authorization.size() < scheme.size()) return false;
-  if (!beast::iequals(beast::string_view(authorization.data(), scheme.size()), "Bearer "))
-    return false;
-  return same_secret(authorization.substr(scheme.size()), token);
-}
 
 std::string_view view(beast::string_view text) noexcept {
   return {text.data(), text.size()};
@@ -83,13 +66,17 @@ http::message_generator message_of(http_response response, bool head, bool keep_
 
 }  // namespace
 
-http_connection::http_connection(std::shared_ptr<http_service> service, socket peer)
-    : service_(std::move(service)), stream_(std::move(peer)), patience_(service_->loop) {
-  service_->open.insert(this);
+http_connection::http_connection(std::shared_ptr<http_service> service, socket stream,
+                                 http_peer peer)
+    : service_(std::move(service)),
+      stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      patience_(service_->loop) {
+  service_->connections_of(peer_).insert(this);
 }
 
 http_connection::~http_connection() {
-  service_->open.erase(this);
+  service_->connections_of(peer_).erase(this);
 }
 
 void http_connection::close() {
@@ -126,9 +113,9 @@ void http_connection::ask() {
   if (request.method == "HEAD") request.method = "GET";
   request.content_type = view(message[http::field::content_type]);
   request.body = std::move(message.body());
-  request.content_type = view(message[http::field::content_type]);
-  request.authorized =
-      shows_token(view(message[http::field::authorization]), service_->settings.token);
+  request.caller = caller_of(peer_, service_->settings.tokens.get(),
+                             view(message[http::field::authorization]),
+                             view(message[http::field::host]));
   asking_ = true;
   const auto question = ++question_;
   patience_.expires_after(std::chrono::milliseconds(service_->settings.timeout_ms));

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "actors/observe/http/http_acceptor.hpp"
 #include "actors/observe/http/http_endpoint.hpp"
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -29,6 +30,11 @@ struct http_service {
   http_settings settings;
   http_router routes;
   std::unordered_set<http_connection*> open;
+  std::unordered_set<http_connection*> open_local;  // of the Unix socket
+
+  std::unordered_set<http_connection*>& connections_of(const http_peer& peer) {
+    return peer.local ? open_local : open;
+  }
 };
 
 /// One HTTP client: read a request, have it answered, write the answer, and
@@ -36,10 +42,10 @@ struct http_service {
 /// owes it an answer. On the endpoint's loop only.
 class http_connection : public std::enable_shared_from_this<http_connection> {
  public:
-  using socket = boost::asio::ip::tcp::socket;
+  using socket = http_acceptor::socket;
   using error_code = boost::system::error_code;
 
-  http_connection(std::shared_ptr<http_service> service, socket peer);
+  http_connection(std::shared_ptr<http_service> service, socket stream, http_peer peer);
   ~http_connection();
 
   void read();
@@ -57,7 +63,8 @@ class http_connection : public std::enable_shared_from_this<http_connection> {
   void drain(std::size_t allowed);
 
   std::shared_ptr<http_service> service_;
-  boost::beast::tcp_stream stream_;
+  boost::beast::basic_stream<http_acceptor::protocol> stream_;
+  http_peer peer_;
   boost::beast::flat_buffer buffer_;
   std::optional<parser> parser_;
   boost::asio::steady_timer patience_;  // for the handler

@@ -1,12 +1,11 @@
 #include "actors/observe/http/http_endpoint.hpp"
 
+#include "actors/observe/http/http_acceptor.hpp"
 #include "actors/observe/http/http_connection.hpp"
 #include "actors/observe/log.hpp"
 
 #include <boost/asio/ip/address.hpp>
-#include <boost/asio/socket_base.hpp>
 
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -14,104 +13,78 @@ namespace troupe::observe {
 namespace {
 
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
 using error_code = boost::system::error_code;
 
-constexpr auto retry_time = std::chrono::milliseconds(200);
+bool has_none(const std::shared_ptr<const auth::admin_tokens>& tokens) {
+  return tokens == nullptr || tokens->empty();
+}
 
 }  // namespace
 
-/// Accepts; kept alive by its own pending accept.
-class http_endpoint::server : public std::enable_shared_from_this<server> {
+/// The service and what lets connections in.
+class http_endpoint::server {
  public:
   server(asio::io_context& loop, http_settings settings, http_router routes)
-      : service_(std::make_shared<http_service>(loop, std::move(settings), std::move(routes))),
-        acceptor_(loop),
-        retry_(loop) {}
+      : service_(std::make_shared<http_service>(loop, std::move(settings), std::move(routes))) {
+    auto take = [service = service_](http_acceptor::socket socket, http_peer peer) {
+      take_in(service, std::move(socket), std::move(peer));
+    };
+    port_ = std::make_shared<http_acceptor>(loop, take);
+    socket_ = std::make_shared<http_acceptor>(loop, take);
+  }
 
   std::string start() {
     const auto& settings = service_->settings;
-    const std::string at = settings.address + ":" + std::to_string(settings.port);
     error_code error;
     const auto address = asio::ip::make_address(settings.address, error);
-    if (error) return "The HTTP address \"" + settings.address + "\" is not an IP address.";
-    loopback_ = address.is_loopback();
-    if (!loopback_ && settings.token.empty()) {
-      return "The HTTP endpoint does not listen on " + at +
+    loopback_ = !error && address.is_loopback();
+    if (!error && !loopback_ && has_none(settings.tokens)) {
+      return "The HTTP endpoint does not listen on " + settings.address + ":" +
+             std::to_string(settings.port) +
              " without a token: set one, or use a loopback address.";
     }
-    listen(tcp::endpoint(address, settings.port), error);
-    if (error) {
-      acceptor_.close();
-      return "The HTTP endpoint cannot listen on " + at + ": " + error.message() + ".";
-    }
-    accept();
-    return {};
+    if (auto problem = port_->listen(settings.address, settings.port); !problem.empty())
+      return problem;
+    return settings.socket.empty() ? std::string() : socket_->listen(settings.socket);
   }
 
   void stop() {
-    stopped_ = true;
-    error_code ignored;
-    acceptor_.close(ignored);
-    retry_.cancel();
-    const std::vector<http_connection*> open(service_->open.begin(), service_->open.end());
+    port_->stop();
+    socket_->stop();
+    std::vector<http_connection*> open(service_->open.begin(), service_->open.end());
+    open.insert(open.end(), service_->open_local.begin(), service_->open_local.end());
     for (auto* const each : open) each->close();
   }
 
-  void set_token(std::string token) {
-    if (token.empty() && !loopback_) return;
-    service_->settings.token = std::move(token);
+  void set_tokens(std::shared_ptr<const auth::admin_tokens> tokens) {
+    if (has_none(tokens) && !loopback_) return;
+    service_->settings.tokens = std::move(tokens);
   }
 
-  std::uint16_t port() const noexcept { return port_; }
-  std::size_t connections() const noexcept { return service_->open.size(); }
+  std::uint16_t port() const noexcept { return port_->port(); }
+  std::size_t connections() const noexcept {
+    return service_->open.size() + service_->open_local.size();
+  }
 
  private:
-  void listen(const tcp::endpoint& where, error_code& error) {
-    acceptor_.open(where.protocol(), error);
-    if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor_.bind(where, error);
-    if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (!error) port_ = acceptor_.local_endpoint(error).port();
-  }
-
-  void accept() {
-    acceptor_.async_accept(
-        [self = shared_from_this()](const error_code& error, tcp::socket socket) {
-          if (self->stopped_) return;
-          if (error) return self->accept_later(error);
-          self->take(std::move(socket));
-          self->accept();
-        });
-  }
-
-  /// Beyond the limit a socket is closed at once: its peer must not wait.
-  void take(tcp::socket socket) {
-    if (service_->open.size() < service_->settings.max_connections) {
-      std::make_shared<http_connection>(service_, std::move(socket))->read();
+  /// Beyond the limit a socket is closed at once: its peer must not wait. The Unix socket has
+  /// a limit of its own, so that an administrator comes in whatever happens at the port.
+  static void take_in(const std::shared_ptr<http_service>& service, http_acceptor::socket socket,
+                      http_peer peer) {
+    const auto& settings = service->settings;
+    const auto limit = peer.local ? settings.max_local_connections : settings.max_connections;
+    if (service->connections_of(peer).size() < limit) {
+      std::make_shared<http_connection>(service, std::move(socket), std::move(peer))->read();
       return;
     }
     log_limited(log_module::admin, log_level::warning,
-                "An HTTP connection was refused: too many are open",
-                {{"limit", service_->settings.max_connections}});
-  }
-
-  /// Out of file descriptors, mostly: trying again at once would only spin.
-  void accept_later(const error_code& error) {
-    log_limited(log_module::admin, log_level::warning, "The HTTP endpoint cannot accept",
-                {{"reason", error.message()}});
-    retry_.expires_after(retry_time);
-    retry_.async_wait([self = shared_from_this()](const error_code& cancelled) {
-      if (!cancelled && !self->stopped_) self->accept();
-    });
+                "An HTTP connection was refused: too many are open", {{"limit", limit}});
   }
 
   std::shared_ptr<http_service> service_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer retry_;
-  std::uint16_t port_ = 0;
+  std::shared_ptr<http_acceptor> port_;
+  std::shared_ptr<http_acceptor> socket_;
   bool loopback_ = false;
-  bool stopped_ = false;
 };
 
 http_endpoint::http_endpoint(asio::io_context& loop, http_settings settings, http_router routes)
@@ -129,8 +102,8 @@ void http_endpoint::stop() {
   server_->stop();
 }
 
-void http_endpoint::set_token(std::string token) {
-  server_->set_token(std::move(token));
+void http_endpoint::set_tokens(std::shared_ptr<const auth::admin_tokens> tokens) {
+  server_->set_tokens(std::move(tokens));
 }
 
 std::uint16_t http_endpoint::port() const noexcept {

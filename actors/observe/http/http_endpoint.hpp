@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/observe/http/http_router.hpp"
+#include "protocol/auth/admin/admin_tokens.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -17,10 +18,14 @@ namespace troupe::observe {
 struct http_settings {
   std::string address = "127.0.0.1";
   std::uint16_t port = 18083;  // 0: the kernel chooses
-  /// Secret that `Authorization: Bearer` must show; empty: none, which only a
-  /// loopback address may have.
-  std::string token;
+  /// One of which `Authorization: Bearer` must show; null or empty: none, which only a
+  /// loopback address may have, and whoever asks there is an admin.
+  std::shared_ptr<const auth::admin_tokens> tokens;
+  /// Path of a Unix socket beside the port, where root and the node's own user are admins
+  /// without a token; empty: none.
+  std::string socket;
   std::size_t max_connections = 100;
+  std::size_t max_local_connections = 16;  // of the Unix socket, beside the others
   std::uint32_t header_limit = 8 * 1024;  // bytes
   std::uint64_t body_limit = 64 * 1024;   // bytes
   /// For each of: reading one request, answering it, writing the answer.
@@ -45,9 +50,9 @@ class http_endpoint {
   std::string start();
   /// Closes the listener and every connection. On the loop's thread.
   void stop();
-  /// The token of requests from now on. On the loop's thread. Nothing changes
-  /// if it is empty and the address is not loopback.
-  void set_token(std::string token);
+  /// The tokens of requests from now on. On the loop's thread. Nothing changes
+  /// if there are none and the address is not loopback.
+  void set_tokens(std::shared_ptr<const auth::admin_tokens> tokens);
 
   /// As bound; 0 before start().
   std::uint16_t port() const noexcept;

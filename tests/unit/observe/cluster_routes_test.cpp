@@ -38,7 +38,7 @@ struct fixture {
     request.method = method;
     request.body = std::move(body);
     request.content_type = type;
-    request.authorized = authorized;
+    if (authorized) request.caller.role = troupe::auth::admin_role::admin;
     http_response answered;
     answered.status = 0;
     routes.dispatch(std::move(request), "/api/v1/cluster" + path,
@@ -52,7 +52,7 @@ struct fixture {
     const auto answer = ask("POST", path, std::move(body));
     CHECK(cluster->orders.size() == before);
     return std::to_string(answer.status) + " " +
-           json::parse(answer.body)["error"]["reason"].get<std::string>();
+           json::parse(answer.body)["message"].get<std::string>();
   }
 };
 
@@ -120,17 +120,21 @@ TEST_CASE("orders reach the cluster as they were given") {
 TEST_CASE("what is no order is refused and does not reach the cluster") {
   fixture at;
   CHECK(at.refused("/join", "{}") ==
+        "400 \"address\" is missing.");
+  CHECK(at.refused("/join", R"({"address": ""})") ==
         "400 \"address\" must name a member, as in {\"address\": \"10.0.0.1:4883\"}.");
   CHECK(at.refused("/evict", "{}") ==
+        "400 \"node\" is missing.");
+  CHECK(at.refused("/evict", R"({"node": ""})") ==
         "400 \"node\" must name the member, as in {\"node\": \"broker-3\"}.");
-  CHECK(at.refused("/evict", "nonsense") == "400 The body must be a JSON object.");
+  CHECK(at.refused("/evict", "nonsense") == "400 The body is not JSON.");
   CHECK(at.refused("/evict", "[]") == "400 The body must be a JSON object.");
   CHECK(at.refused("/evict", R"({"node": 3})") == "400 \"node\" must be a text.");
   CHECK(at.refused("/plan", R"({"apply": "yes"})") == "400 \"apply\" must be true or false.");
   CHECK(at.refused("/plan", R"({"node": "x"})") == "400 \"node\" has no meaning here.");
   at.type = "text/plain";
   CHECK(at.refused("/evict", R"({"node": "n3"})") ==
-        "415 Send the order with Content-Type: application/json.");
+        "415 Send the header Content-Type: application/json.");
 }
 
 TEST_CASE("a refusal by the cluster is 409, a cluster that cannot decide 503") {
@@ -146,7 +150,7 @@ TEST_CASE("a node that runs alone says so, and strangers are told nothing") {
   add_cluster_routes(alone, nullptr);
   http_request request;
   request.method = "GET";
-  request.authorized = true;
+  request.caller.role = troupe::auth::admin_role::viewer;
   http_response answered;
   alone.dispatch(request, "/api/v1/cluster", [&](http_response r) { answered = std::move(r); });
   CHECK(answered.status == 404);

@@ -25,7 +25,7 @@ struct fixture {
     request.method = method;
     request.body = body;
     request.content_type = type;
-    request.authorized = authorized;
+    if (authorized) request.caller.role = troupe::auth::admin_role::admin;
     asked.reset();
     routes.dispatch(std::move(request), "/api/v1/node/drain",
                     [this](http_response response) { answer = std::move(response); });

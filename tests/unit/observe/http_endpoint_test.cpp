@@ -80,7 +80,7 @@ struct fixture {
   }
 
   std::string get(const std::string& path, const std::string& more = "") {
-    return exchange("GET " + path + " HTTP/1.1\r\nHost: x\r\n" + more +
+    return exchange("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more +
                     "Connection: close\r\n\r\n");
   }
 
@@ -97,6 +97,12 @@ int status_of(const std::string& response) {
 
 std::string body_of(const std::string& response) {
   return response.substr(response.find("\r\n\r\n") + 4);
+}
+
+std::shared_ptr<const troupe::auth::admin_tokens> tokens(const std::string& token) {
+  auto all = std::make_shared<troupe::auth::admin_tokens>();
+  if (!token.empty()) REQUIRE(all->add("test", troupe::auth::admin_role::admin, token));
+  return all;
 }
 
 http_settings quick() {
@@ -136,8 +142,8 @@ TEST_CASE("a node that is not ready answers 503 with its reasons") {
 TEST_CASE("HEAD has the length and no body; requests may follow each other") {
   fixture at;
   const auto responses = at.exchange(
-      "HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-      "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      "HEAD /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+      "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   const auto second = responses.find("HTTP/1.1 200", 5);
   REQUIRE(second != std::string::npos);
   CHECK(body_of(responses.substr(0, second)).empty());
@@ -146,7 +152,7 @@ TEST_CASE("HEAD has the length and no body; requests may follow each other") {
 
 TEST_CASE("a token is asked of all but probes") {
   http_settings settings;
-  settings.token = "s3cret";
+  settings.tokens = tokens("s3cret");
   fixture at(settings);
   at.state = {false, {"private"}};
   CHECK(status_of(at.get("/livez")) == 200);
@@ -161,21 +167,21 @@ TEST_CASE("a token is asked of all but probes") {
 TEST_CASE("a token changes for requests to come") {
   fixture at;
   CHECK(status_of(at.get("/metrics")) == 200);
-  at.endpoint->set_token("first");
+  at.endpoint->set_tokens(tokens("first"));
   CHECK(status_of(at.get("/metrics")) == 401);
-  at.endpoint->set_token("second");
+  at.endpoint->set_tokens(tokens("second"));
   CHECK(status_of(at.get("/metrics", "Authorization: Bearer first\r\n")) == 401);
   CHECK(status_of(at.get("/metrics", "Authorization: Bearer second\r\n")) == 200);
-  at.endpoint->set_token("");
+  at.endpoint->set_tokens(tokens(""));
   CHECK(status_of(at.get("/metrics")) == 200);
 }
 
 TEST_CASE("beyond loopback the token cannot be taken away") {
   http_settings settings;
   settings.address = "0.0.0.0";
-  settings.token = "s3cret";
+  settings.tokens = tokens("s3cret");
   fixture at(settings);
-  at.endpoint->set_token("");
+  at.endpoint->set_tokens(tokens(""));
   CHECK(status_of(at.get("/metrics")) == 401);
   CHECK(status_of(at.get("/metrics", "Authorization: Bearer s3cret\r\n")) == 200);
 }

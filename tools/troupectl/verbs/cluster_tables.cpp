@@ -1,5 +1,6 @@
-#include "tools/troupectl/cluster_tables.hpp"
+#include "tools/troupectl/verbs/cluster_tables.hpp"
 
+#include "tools/troupectl/terminal_text.hpp"
 #include "tools/troupectl/text_table.hpp"
 
 #include <nlohmann/json.hpp>
@@ -76,7 +77,7 @@ std::string cluster_table(const json& view) {
   std::string text;
   const auto row = [&](std::string label, const std::string& value) {
     label.resize(15, ' ');
-    text += label + value + "\n";
+    text += label + harmless(value) + "\n";
   };
   const auto id = view.at("id").get<std::string>();
   row("cluster", view.at("name").get<std::string>() +

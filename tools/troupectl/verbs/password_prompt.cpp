@@ -1,4 +1,4 @@
-#include "tools/troupectl/password_prompt.hpp"
+#include "tools/troupectl/verbs/password_prompt.hpp"
 
 #include <cstring>
 #include <fcntl.h>

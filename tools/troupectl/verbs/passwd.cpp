@@ -1,6 +1,6 @@
 #include "protocol/auth/password_file.hpp"
-#include "tools/troupectl/password_prompt.hpp"
-#include "tools/troupectl/verb.hpp"
+#include "tools/troupectl/verbs/declare.hpp"
+#include "tools/troupectl/verbs/password_prompt.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -20,11 +20,6 @@ struct options {
   std::uint32_t iterations = auth::default_iterations;
 };
 
-exit_code fail(const std::string& why) {
-  std::cerr << "troupectl: " << why << "\n";
-  return failure;
-}
-
 /// From the terminal, twice, or as one line of standard input. A sentence says what went wrong.
 std::string read_password(bool batch, std::string& password) {
   if (batch) {
@@ -40,20 +35,20 @@ std::string read_password(bool batch, std::string& password) {
   return {};
 }
 
-exit_code change(const options& given) {
+exit_code change(console& with, const options& given) {
   if (given.remove) {
     const auto problem = auth::remove_user(given.file, given.user);
-    return problem.empty() ? success : fail(problem);
+    return problem.empty() ? success : fail(with, problem);
   }
   std::string password;
   auto problem = read_password(given.batch, password);
   if (problem.empty()) problem = auth::set_user(given.file, given.user, password, given.iterations);
-  return problem.empty() ? success : fail(problem);
+  return problem.empty() ? success : fail(with, problem);
 }
 
 }  // namespace
 
-action declare_passwd(CLI::App& command) {
+action declare_passwd(CLI::App& command, console& with) {
   const auto given = std::make_shared<options>();
   command.add_option("file", given->file, "Password file; made if it is not there")->required();
   command.add_option("user", given->user, "User name")->required();
@@ -66,7 +61,7 @@ action declare_passwd(CLI::App& command) {
       ->check(CLI::Range(std::uint32_t{1}, auth::max_iterations))
       ->capture_default_str();
   command.footer("A running node reads the file again on SIGHUP.");
-  return [given] { return change(*given); };
+  return [given, &with] { return change(with, *given); };
 }
 
 }  // namespace troupe::ctl

@@ -1,0 +1,159 @@
+#include "tools/troupectl/showing.hpp"
+#include "tools/troupectl/terminal_text.hpp"
+#include "tools/troupectl/text_table.hpp"
+#include "tools/troupectl/verbs/declare.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace troupe::ctl {
+namespace {
+
+using nlohmann::json;
+using kind = column::kind;
+
+const std::vector<column> actor_columns{{"ACTOR", "/id"},
+                                        {"KIND", "/kind"},
+                                        {"SERVES", "/serves"},
+                                        {"LOOP", "/loop"},
+                                        {"MAILBOX", "/mailbox"},
+                                        {"OLDEST", "/oldest_ms", kind::milliseconds},
+                                        {"MESSAGES", "/messages"},
+                                        {"BUSY", "/busy_us", kind::microseconds},
+                                        {"MEMORY", "/memory", kind::size},
+                                        {"RESTARTS", "/restarts"},
+                                        {"WAITS FOR", "/waits_for"}};
+const std::vector<column> top_columns{{"ACTOR", "/id"},
+                                      {"KIND", "/kind"},
+                                      {"SERVES", "/serves"},
+                                      {"CORE", "/rate/busy", kind::percent},
+                                      {"RATE", "/rate/messages", kind::rate},
+                                      {"MAILBOX", "/mailbox"},
+                                      {"OLDEST", "/oldest_ms", kind::milliseconds},
+                                      {"MEMORY", "/memory", kind::size},
+                                      {"WAITS FOR", "/waits_for"}};
+const std::vector<line> actor_lines{{"actor", "/id"},
+                                    {"node", "/node"},
+                                    {"kind", "/kind"},
+                                    {"serves", "/serves"},
+                                    {"loop", "/loop"},
+                                    {"mailbox", "/mailbox"},
+                                    {"oldest", "/oldest_ms", kind::milliseconds},
+                                    {"messages", "/messages"},
+                                    {"busy", "/busy_us", kind::microseconds},
+                                    {"memory", "/memory", kind::size},
+                                    {"restarts", "/restarts"},
+                                    {"waits for", "/waits_for"}};
+
+struct options {
+  listing list{"/api/v1/actors", {}};
+  std::string kind_of, serves, node;
+  std::string sort = "id";
+  double interval = 1;  // seconds between the two looks of `top`
+};
+
+std::shared_ptr<options> add_filters(CLI::App& command) {
+  auto given = std::make_shared<options>();
+  command.add_option("--kind", given->kind_of, "Of this kind, such as session or topic_shard");
+  command.add_option("--serves", given->serves, "Who serve what has this text in it: a client id");
+  command.add_option("--node", given->node, "Of this node");
+  command.add_option("--sort", given->sort, "id, mailbox, oldest, busy, messages or memory")
+      ->check(CLI::IsMember({"id", "mailbox", "oldest", "busy", "messages", "memory"}))
+      ->capture_default_str();
+  add_limit_option(command, given->list.limit);
+  return given;
+}
+
+listing with_filters(const options& given) {
+  auto list = given.list;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) list.query.emplace_back(name, value);
+  };
+  add("kind", given.kind_of);
+  add("serves", given.serves);
+  add("node", given.node);
+  add("sort", given.sort);
+  return list;
+}
+
+std::string tree_text(const json& tree) {
+  std::string text;
+  for (const auto& node : tree.at("nodes")) {
+    text += harmless(node.at("node").get<std::string>()) + "\n";
+    for (const auto& loop : node.at("loops")) {
+      const bool somewhere = loop.at("loop").is_null();
+      text += somewhere ? std::string("  where they are woken\n")
+                        : "  loop " + loop.at("loop").dump() + ": busy " +
+                              shown(loop, "/busy_seconds", kind::seconds) + ", lag " +
+                              shown(loop, "/lag_ms", kind::milliseconds) + ", queue " +
+                              shown(loop, "/queue", kind::text) + "\n";
+      for (const auto& actors : loop.at("actors")) {
+        text += "    " + shown(actors, "/count", kind::text) + " " +
+                harmless(actors.at("kind").get<std::string>()) + ": " +
+                shown(actors, "/mailbox", kind::text) + " waiting, " +
+                shown(actors, "/messages", kind::text) + " messages, " +
+                shown(actors, "/busy_us", kind::microseconds) + "\n";
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+action declare_actor_list(CLI::App& command, console& with) {
+  const auto how = add_showing_options(command);
+  const auto given = add_filters(command);
+  return [=, &with] { return show_list(with, *how, with_filters(*given), actor_columns); };
+}
+
+action declare_actor_top(CLI::App& command, console& with) {
+  const auto how = add_showing_options(command);
+  const auto given = add_filters(command);
+  given->sort = "busy";
+  given->list.limit = 0;  // as many as the screen has room for
+  command.add_option("--interval", given->interval, "Seconds over which rates are taken")
+      ->check(CLI::Range(0.1, 5.0))
+      ->capture_default_str();
+  command.footer("On a terminal it looks again and again; elsewhere once, or with --watch.");
+  return [=, &with] {
+    auto list = with_filters(*given);
+    if (list.limit == 0) list.limit = std::clamp(size_of_terminal().rows, 3U, 1000U) - 2;
+    list.query.emplace_back("interval",
+                            std::to_string(static_cast<int>(given->interval * 1000)));
+    auto again = *how;
+    // The looks of the node take the time themselves.
+    if (again.watch.empty() && with.terminal && !again.json) again.watch = "0.1";
+    const auto once = [&](const node_address& at) {
+      auto page = list;
+      page.query.emplace_back("limit", std::to_string(list.limit));
+      return http_get(at, with_query(page.path, page.query));
+    };
+    return show(with, again, once, [&](json tops) {
+      tops.erase("meta");  // there always are more
+      return with_head(with, list_table(tops, top_columns));
+    });
+  };
+}
+
+action declare_actor_tree(CLI::App& command, console& with) {
+  const auto how = add_showing_options(command);
+  return [=, &with] { return show(with, *how, "/api/v1/actors/tree", tree_text); };
+}
+
+action declare_actor_show(CLI::App& command, console& with) {
+  const auto how = add_showing_options(command);
+  const auto id = std::make_shared<std::string>();
+  command.add_option("actor", *id, "Id as `actor list` shows it, such as 1234@broker-1")
+      ->required();
+  return [=, &with] {
+    return show(with, *how, path_of("/api/v1/actors", *id),
+                [](const json& actor) { return lines_text(actor, actor_lines); });
+  };
+}
+
+}  // namespace troupe::ctl
