@@ -72,7 +72,7 @@ class topic_shard final : public runtime::lean_actor {
 
   void publish(const std::shared_ptr<publish_batch>& keep);
   void deliver_from(cluster::node_id from, const peer::Deliver& frame);
-  void resolve(cluster::node_id from, const peer::DeliverItem& item, commitment& pending);
+  void resolve(const peer::DeliverItem& item, commitment& pending);
   static std::uint64_t attempt_of(const commitment& pending, shard_id session_shard);
   bool is_refused(shard_id session_shard, const commitment& pending) const;
   void refuse(shard_id session_shard, commitment& pending);

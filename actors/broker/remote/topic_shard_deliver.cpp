@@ -123,7 +123,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     item.body = body_of(each.body());
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
-    resolve(from, each, pending);
+    resolve(each, pending);
     if (!to_->empty()) hand_to(item, pending, now);
   }
   if (!pending.parts.empty())
@@ -152,8 +152,7 @@ void topic_shard::refuse(shard_id session_shard, commitment& pending) {
 }
 
 /// The receivers that are here.
-void topic_shard::resolve(cluster::node_id from, const peer::DeliverItem& item,
-                          commitment& pending) {
+void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
   found_.clear();
   to_ = &found_;
   for (const auto& named : item.receivers()) {

@@ -99,12 +99,17 @@ class link_node final : public cluster::network_events {
     return {};
   }
 
+  /// One after the other.
+  std::vector<std::uint64_t> pairings() const {
+    const std::lock_guard lock(mutex_);
+    return pairings_;
+  }
+
   void peer_up(cluster::node_id peer, std::uint64_t pairing) override {
     const std::lock_guard lock(mutex_);
     history_.push_back("up " + std::to_string(cluster::number(peer)));
     ++ups;
-    last_pairing_ok = last_pairing_ok && pairing > last_pairing_;
-    last_pairing_ = pairing;
+    pairings_.push_back(pairing);
   }
   void peer_down(cluster::node_id peer, std::uint64_t) override {
     const std::lock_guard lock(mutex_);
@@ -132,7 +137,6 @@ class link_node final : public cluster::network_events {
   std::atomic<bool> hung{false};
   std::atomic<std::uint64_t> found{0};
   std::atomic<std::uint64_t> unwanted{0};
-  bool last_pairing_ok = true;
 
  private:
   static runtime::runtime_options two_loops() {
@@ -147,7 +151,7 @@ class link_node final : public cluster::network_events {
   mutable std::mutex mutex_;
   std::vector<std::string> frames_;
   std::vector<std::string> history_;
-  std::uint64_t last_pairing_ = 0;
+  std::vector<std::uint64_t> pairings_;
 
  public:
   std::unique_ptr<links> out;

@@ -1,5 +1,7 @@
 // Real actor systems in one process, over loopback.
 
+#include <set>
+
 #include "tests/support/catch.hpp"
 #include "tests/unit/link/link_node.hpp"
 #include "tests/unit/link/tcp_relay.hpp"
@@ -212,7 +214,10 @@ TEST_CASE("a long break ends the pairing on both sides, and a new one follows") 
   CHECK(a.send(b, "new"));
   REQUIRE(eventually([&] { return b.count == 1; }));
   CHECK(b.frames() == strings{"new"});
-  CHECK(a.last_pairing_ok);
+  // Alike at both ends, and none twice.
+  const auto pairings = a.pairings();
+  CHECK(pairings == b.pairings());
+  CHECK(std::set(pairings.begin(), pairings.end()).size() == pairings.size());
   CHECK(a.history() == strings{"up 2", "down 2", "up 2"});
 }
 
