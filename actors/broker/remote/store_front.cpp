@@ -71,7 +71,12 @@ void store_front::post(std::uint64_t request, question& q) {
   if (to == net_.self()) return;
   q.commit.set_request(request);
   q.commit.set_attempt(attempts_[number(q.shard)]);
-  if (const auto it = pairings_.find(to); it != pairings_.end()) q.commit.set_pairing(it->second);
+  if (q.kind == frame_kind::store_commit) {
+    // The network may be ahead of what was told here: then it is sent at peer_up().
+    const auto pairing = pairings_.find(to);
+    if (pairing == pairings_.end()) return;
+    q.commit.set_pairing(pairing->second);
+  }
   q.read.set_request(request);
   q.sent = q.kind == frame_kind::store_commit
                ? net_.send(to, q.kind, number(q.shard), q.commit)
