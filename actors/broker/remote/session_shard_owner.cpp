@@ -352,6 +352,7 @@ void session_shard::announce(const entry& e, const storage::subscription_record&
 void session_shard::loaded() {
   loading_ = false;
   context_.remote->set_serves(shard_, true);
+  context_.front->serves_now(shard_);
   for (const auto& topics : context_.topic_shards)
     tell(topics, routes_announced{shard_, owner_.epoch});
   tell(context_.wildcard_index, routes_announced{shard_, owner_.epoch});

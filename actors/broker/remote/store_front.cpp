@@ -93,7 +93,9 @@ void store_front::resend(const std::function<bool(const question&)>& which) {
         ++it;
         continue;
       }
-      if (q.to == cluster::no_node && net_.owns(q.shard)) {
+      // What sessions write waits until it is known which lives of them count.
+      if (q.to == cluster::no_node && net_.owns(q.shard) &&
+          (q.kind != frame_kind::store_commit || net_.serves(q.shard))) {
         count_down(waiting_bytes_, q.bytes);
         here.push_back(std::move(q));
         it = questions_.erase(it);
@@ -108,7 +110,11 @@ void store_front::resend(const std::function<bool(const question&)>& which) {
 
 /// The shard has come to this node.
 void store_front::serve_own(question asked) {
-  if (asked.kind == frame_kind::store_commit) {
+  if (asked.kind == frame_kind::store_commit &&
+      goes_on_elsewhere(session_id(asked.commit.session()), asked.commit.life())) {
+    asked.answered(nullptr);
+    commits_waiting_[number(asked.shard)].fetch_sub(1, std::memory_order_relaxed);
+  } else if (asked.kind == frame_kind::store_commit) {
     auto decoded = storage::transaction_codec::decode(asked.commit.transaction());
     own_.commit(std::move(decoded.value),
                 [answered = asked.answered](const storage::commit_result& result) {
@@ -163,6 +169,17 @@ void store_front::owner_changed(shard_id shard) {
     begin_again(shard);
   }
   resend([&](const question& q) { return q.to == cluster::no_node && q.shard == shard; });
+}
+
+void store_front::serves_now(shard_id shard) {
+  resend([&](const question& q) { return q.to == cluster::no_node && q.shard == shard; });
+}
+
+/// This node owns the shard, and knows of a later life of the session.
+bool store_front::goes_on_elsewhere(session_id session, std::uint64_t life) const {
+  if (session == session_id{}) return false;
+  const auto who = net_.sessions().find(session);
+  return who && who->life() > life;
 }
 
 void store_front::tick() {
@@ -322,9 +339,15 @@ void store_front::commit(storage::transaction writes, committed done) {
   const auto shard = writes.shard();
   // Of an owner, with what only an owner gives out: nobody else is to write it.
   if (writes.epoch() != 0) return own_.commit(std::move(writes), std::move(done));
-  if (!shard || (net_.owns(*shard) &&
-                 commits_waiting_[number(*shard)].load(std::memory_order_relaxed) == 0))
-    return own_.commit(std::move(writes), std::move(done));
+  if (!shard) return own_.commit(std::move(writes), std::move(done));
+  const bool by_session = writes.session() != session_id{};
+  if (net_.owns(*shard) && (!by_session || net_.serves(*shard)) &&
+      commits_waiting_[number(*shard)].load(std::memory_order_relaxed) == 0) {
+    if (!by_session || !goes_on_elsewhere(writes.session(), writes.life()))
+      return own_.commit(std::move(writes), std::move(done));
+    if (done) done({false, "The session goes on elsewhere", 0});
+    return;
+  }
   question q;
   q.shard = *shard;
   q.kind = frame_kind::store_commit;

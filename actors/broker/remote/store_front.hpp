@@ -73,6 +73,8 @@ class store_front final : public storage::store {
   void peer_up(cluster::node_id node, std::uint64_t pairing);
   void peer_down(cluster::node_id node);
   void owner_changed(shard_id shard);
+  /// By the session shard: this node knows the sessions of the shard now.
+  void serves_now(shard_id shard);
   void tick();
 
  private:
@@ -94,6 +96,7 @@ class store_front final : public storage::store {
   void resend(const std::function<bool(const question&)>& which);
   void begin_again(shard_id shard);
   void serve_own(question asked);
+  bool goes_on_elsewhere(session_id session, std::uint64_t life) const;
   void serve(cluster::node_id from, shard_id shard, const peer::StoreCommit& frame);
   void serve(cluster::node_id from, shard_id shard, const peer::StoreRead& frame);
   void read_own_retained(std::string filter, std::string cursor, std::uint32_t max_count,
