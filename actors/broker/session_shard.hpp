@@ -137,6 +137,8 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void on(const peer_changed& change);
   void on(const peer_message& frame);
   void read_early();
+  template <class Answer>
+  void say_not_owner(cluster::node_id to, std::uint64_t request);
   void on_here(cluster::node_id from, const peer::SessionsHere& frame);
   void on_ended(cluster::node_id from, const peer::SessionEnded& frame);
   void on_rested(cluster::node_id from, const peer::SessionRested& frame);

@@ -105,6 +105,7 @@ class outbound_flow {
     delivery message;
   };
 
+  static std::uint64_t bytes_of(const delivery& d) noexcept { return d.body->footprint(); }
   void enqueue(delivery message, session_effects& fx);
   bool make_room(std::size_t bytes, session_effects& fx);
   void resend(std::int64_t now, session_effects& fx);

@@ -99,7 +99,7 @@ void put_retained(const storage::retained_page& from, peer::StorePage& to) {
 void answer_read(storage::store& store, const peer::StoreRead& wanted,
                  std::function<void(peer::StorePage&)> done) {
   const session_id id(wanted.session());
-  if (wanted.what() == 1) {
+  if (wanted.what() == read_owed_page) {
     return store.read_owed(id, wanted.after(), std::min(wanted.max_count(), most_messages),
                            std::min(wanted.max_bytes(), most_bytes),
                            [done = std::move(done)](const storage::owed_page& found) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "protocol/schema/peer.pb.h"
@@ -7,6 +8,11 @@
 
 /// Pages of the store as frames. A null page stands for one that never came.
 namespace troupe::broker {
+
+/// peer::StoreRead::what
+inline constexpr std::uint32_t read_owed_page = 1;
+inline constexpr std::uint32_t read_whole_contents = 2;
+inline constexpr std::uint32_t read_retained_page = 3;
 
 storage::owed_page owed_of(const peer::StorePage* from);
 storage::session_contents contents_of(const peer::StorePage* from);

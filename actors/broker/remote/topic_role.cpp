@@ -1,6 +1,7 @@
 #include "actors/broker/remote/topic_role.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "actors/broker/tell.hpp"
 
@@ -13,16 +14,6 @@ namespace {
 constexpr unsigned patience = 15;
 // Clean sessions that have not been announced by then are not waited for.
 constexpr unsigned patience_for_clean = 3;
-
-// Of an item for which nobody waits but that somebody may be owed: it is kept until the owner has
-// taken it, too.
-constexpr std::uint64_t kept_token = 1ULL << 61;
-
-bool nobody_waits(const publish_batch& batch) {
-  return std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
-    return item.token == 0 && item.body->level() == mqtt::qos::at_most_once;
-  });
-}
 
 }  // namespace
 
@@ -52,178 +43,6 @@ void topic_role::answer(broker_context& context, shard_id shard, const publish_b
     frame.mutable_reasons()->push_back(static_cast<char>(reason));
   }
   context.remote->send(batch.origin, frame_kind::publish_answer, number(shard), frame);
-}
-
-// --- publishes -------------------------------------------------------------------
-
-void topic_role::publish(std::shared_ptr<publish_batch> batch) {
-  const bool light = nobody_waits(*batch);
-  if (is_owner()) {
-    if (serving_ || light) return host_.publish(batch);
-    held_.push_back({std::move(batch), 0});
-    return;
-  }
-  if (batch->origin != cluster::no_node) {
-    if (!light) refuse(*batch);
-    return;
-  }
-  // Nobody owns it: clean sessions of this side go on with the routes at hand.
-  if (light && view_.owner(shard_).node == cluster::no_node) return host_.publish(batch);
-  forward(std::move(batch));
-}
-
-void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) {
-  outbox_.clear();
-  for (auto it = batches.rbegin(); it != batches.rend(); ++it)
-    held_.push_front({std::move(*it), 0});
-}
-
-void topic_role::forward(std::shared_ptr<publish_batch> batch) {
-  waiting_publish w;
-  const bool light = nobody_waits(*batch);
-  w.batch = std::move(batch);
-  if (light) {
-    send(0, w);
-    return;
-  }
-  for (auto& item : w.batch->items) {
-    if (item.token == 0 && item.body->level() != mqtt::qos::at_most_once) item.token = kept_token;
-    w.open += item.token != 0 ? 1 : 0;
-  }
-  const auto request = next_request_++;
-  auto& kept = publishes_.emplace(request, std::move(w)).first->second;
-  if (unsent_++ == 0) send(request, kept);
-}
-
-/// What the owner does not take, it does not take what came behind either.
-void topic_role::refuse(const publish_batch& batch) {
-  auto& last = refused_[batch.origin];
-  last = std::max(last, batch.attempt);
-  peer::PublishAnswer frame;
-  frame.set_request(batch.request);
-  frame.set_not_owner(true);
-  frame.set_attempt(batch.attempt);
-  net_.send(batch.origin, frame_kind::publish_answer, number(shard_), frame);
-}
-
-void topic_role::begin_again() {
-  ++attempt_;
-  for (auto& [request, w] : publishes_) w.sent = false;
-  unsent_ = publishes_.size();
-}
-
-bool topic_role::send(std::uint64_t request, waiting_publish& w) {
-  const auto to = view_.owner(shard_).node;
-  if (to == cluster::no_node || !view_.is_up(to)) return false;
-  peer::Publish frame;
-  frame.set_request(request);
-  frame.set_attempt(attempt_);
-  frame.set_pairing(view_.pairing(to));
-  frame.set_from(w.batch->from.value);
-  for (const auto& item : w.batch->items) {
-    auto& added = *frame.add_items();
-    put_body(*item.body, *added.mutable_body());
-    added.set_wanted(item.token != 0);
-    if (item.directed) {
-      receiver r;
-      r.who = item.directed->to;
-      r.level = item.directed->level;
-      r.retain = item.directed->retain;
-      r.subscription_ids = item.directed->subscription_ids;
-      put_receiver(r, *added.mutable_directed());
-    }
-    if (item.declined) {
-      added.set_declined_share(*item.declined->share);
-      added.set_declined_by(item.declined->declined_by->id().value);
-    }
-  }
-  if (!net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0))
-    return false;
-  if (request != 0 && !std::exchange(w.sent, true)) --unsent_;
-  return true;
-}
-
-void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
-  if (frame.pairing() != view_.pairing(from)) return;
-  auto batch = std::make_shared<publish_batch>();
-  batch->from = session_id(frame.from());
-  batch->origin = from;
-  batch->request = frame.request();
-  batch->attempt = frame.attempt();
-  std::uint64_t position = 0;
-  for (const auto& item : frame.items()) {
-    ++position;
-    auto body = body_of(item.body());
-    if (!body) continue;
-    auto& added = batch->items.emplace_back();
-    added.body = std::move(body);
-    if (item.wanted()) added.token = position;
-    if (item.has_directed()) {
-      const auto& d = item.directed();
-      added.directed = std::make_unique<direction>();
-      // To the owner of its shard, who knows it.
-      added.directed->to = subscriber::announced(session_id(d.session()), true, from);
-      added.directed->level = static_cast<mqtt::qos>(std::min(d.level(), 2U));
-      added.directed->retain = d.retain();
-      added.directed->subscription_ids.assign(d.subscription_ids().begin(),
-                                              d.subscription_ids().end());
-    }
-    if (!item.declined_share().empty()) {
-      added.declined = std::make_unique<second_choice>();
-      added.declined->share = std::make_shared<const std::string>(item.declined_share());
-      added.declined->declined_by =
-          subscriber::announced(session_id(item.declined_by()), true, from);
-    }
-  }
-  if (batch->items.empty()) return;
-  if (nobody_waits(*batch)) return publish(std::move(batch));
-  const auto last = refused_.find(from);
-  if (last != refused_.end() && batch->attempt <= last->second) return refuse(*batch);
-  publish(std::move(batch));
-}
-
-void topic_role::on_answer(const peer::PublishAnswer& frame) {
-  auto it = publishes_.find(frame.request());
-  if (frame.not_owner()) {
-    if (frame.attempt() == attempt_) begin_again();
-    return;
-  }
-  if (it == publishes_.end()) return;
-  auto& w = it->second;
-  publish_outcomes outcomes;
-  const auto known = std::min<std::size_t>(static_cast<std::size_t>(frame.items_size()),
-                                           frame.reasons().size());
-  for (std::size_t i = 0; i < known; ++i) {
-    const auto position = frame.items(static_cast<int>(i));
-    if (position >= w.batch->items.size()) continue;
-    auto& item = w.batch->items[position];
-    if (item.token == 0) continue;  // answered before
-    const auto token = std::exchange(item.token, 0);
-    if (token != kept_token)
-      outcomes.emplace_back(token, static_cast<mqtt::reason_code>(frame.reasons()[i]));
-    if (w.open > 0) --w.open;
-  }
-  const auto batch = w.batch;
-  if (w.open == 0) {
-    if (!w.sent) --unsent_;
-    publishes_.erase(it);
-  }
-  answer(context_, shard_, *batch, std::move(outcomes));
-}
-
-void topic_role::give_up(const publish_batch& batch) {
-  publish_outcomes outcomes;
-  for (const auto& item : batch.items)
-    if (item.token != 0 && item.token != kept_token)
-      outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
-  context_.count(observe::counter::publishes_refused_no_owner, batch.items.size());
-  answer(context_, shard_, batch, std::move(outcomes));
-}
-
-void topic_role::resend() {
-  for (auto& [request, w] : publishes_)
-    if (!w.sent && !send(request, w)) break;  // nor anything behind it
-  for (auto& [request, w] : changes_) send(request, w);
 }
 
 // --- roles -----------------------------------------------------------------------
@@ -463,6 +282,9 @@ void topic_role::on(const peer_message& frame) {
     // The sender has heard of an owner of which this actor will hear.
     if constexpr (requires { content.to_epoch(); })
       if (content.to_epoch() > epoch()) {
+        // All that a node tells is told anew: no more waits than the routes of the others.
+        if constexpr (std::is_same_v<decltype(content), peer::RoutesBegin>)
+          std::erase_if(early_, [&](const auto& each) { return each.frame.from == frame.from; });
         early_.push_back({content.to_epoch(), frame});
         return;
       }
