@@ -45,8 +45,11 @@ class volatile_disk : public rocksdb::EnvWrapper {
       std::string bytes(left, '\0');
       in.read(bytes.data(), static_cast<std::streamsize>(left));
       REQUIRE(static_cast<std::uint64_t>(in.gcount()) == left);
-      // Some file systems keep the length and lose the content.
-      if (random() % 2 == 0) bytes.resize(written, '\0');
+      // Some file systems keep the length and lose the content. RocksDB takes zeros
+      // within a record of its MANIFEST for damage and does not open (the README of
+      // storage says what then); a record that is cut off is none to it.
+      const auto manifest = entry.path().filename().string().rfind("MANIFEST-", 0) == 0;
+      if (random() % 2 == 0 && !manifest) bytes.resize(written, '\0');
       std::ofstream(target, std::ios::binary) << bytes;
     }
   }
