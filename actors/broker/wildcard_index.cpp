@@ -73,9 +73,11 @@ void wildcard_index::tell_peers(route_change& change, std::uint64_t version) {
   frame.set_request(request);
   put_route(change, *frame.mutable_route());
   waiting_change w;
-  for (const auto node : view_.up)
+  for (const auto node : view_.up) {
+    frame.set_pairing(view_.pairing(node));
     if (context_.remote->send(node, frame_kind::route, wildcard_shard, frame))
       w.nodes.push_back(node);
+  }
   if (request == 0) return;
   w.answer = {change.token, change.entry, {{context_.run_id, version}}};
   w.answer_to = std::move(change.answer_to);
@@ -96,7 +98,8 @@ void wildcard_index::answered(cluster::node_id from, std::uint64_t request,
 }
 
 void wildcard_index::send_all(cluster::node_id to) {
-  const auto send = [&](frame_kind kind, const google::protobuf::MessageLite& content) {
+  const auto send = [&](frame_kind kind, auto&& content) {
+    content.set_pairing(view_.pairing(to));
     context_.remote->send(to, kind, wildcard_shard, content);
   };
   send(frame_kind::routes_begin, peer::RoutesBegin{});
@@ -140,8 +143,10 @@ void wildcard_index::on(const routes_announced& told) {
   peer::RoutesComplete complete;
   complete.add_shard(number(told.shard));
   complete.add_epoch(told.epoch);
-  for (const auto node : view_.up)
+  for (const auto node : view_.up) {
+    complete.set_pairing(view_.pairing(node));
     context_.remote->send(node, frame_kind::routes_complete, wildcard_shard, complete);
+  }
 }
 
 void wildcard_index::on_complete(cluster::node_id from, const peer::RoutesComplete& frame) {
@@ -168,34 +173,37 @@ void wildcard_index::tell_topic_shards() {
   for (const auto& shard : context_.topic_shards) tell(shard, wildcards_announced{});
 }
 
+void wildcard_index::on_route(cluster::node_id from, const peer::RouteChange& frame) {
+  if (frame.route().filter().empty()) return;
+  const auto version =
+      change_routes(route_of(frame.route(), from, announced_by_.current(from)));
+  if (frame.request() == 0) return;
+  peer::RouteAnswer answer;
+  answer.set_request(frame.request());
+  auto& v = *answer.add_versions();
+  v.set_run(context_.run_id);
+  v.set_version(version);
+  context_.remote->send(from, frame_kind::route_answer, wildcard_shard, answer);
+}
+
 void wildcard_index::on(const peer_message& frame) {
+  // What is complete must be whole: a part of it may have got lost with an earlier link.
+  const auto read = [&](auto content, auto use) {
+    if (content.ParseFromString(frame.bytes) && content.pairing() == view_.pairing(frame.from))
+      use(content);
+  };
   switch (static_cast<frame_kind>(frame.kind)) {
-    case frame_kind::route: {
-      peer::RouteChange c;
-      if (!c.ParseFromString(frame.bytes) || c.route().filter().empty()) return;
-      const auto version = change_routes(
-          route_of(c.route(), frame.from, announced_by_.current(frame.from)));
-      if (c.request() == 0) return;
-      peer::RouteAnswer answer;
-      answer.set_request(c.request());
-      auto& v = *answer.add_versions();
-      v.set_run(context_.run_id);
-      v.set_version(version);
-      context_.remote->send(frame.from, frame_kind::route_answer, wildcard_shard, answer);
-      return;
-    }
+    case frame_kind::route:
+      return read(peer::RouteChange{}, [&](auto& c) { on_route(frame.from, c); });
     case frame_kind::route_answer: {
       peer::RouteAnswer c;
       if (c.ParseFromString(frame.bytes)) answered(frame.from, c.request(), &c);
       return;
     }
     case frame_kind::routes_begin:
-      return announced_by_.begin(frame.from);
-    case frame_kind::routes_complete: {
-      peer::RoutesComplete c;
-      if (c.ParseFromString(frame.bytes)) on_complete(frame.from, c);
-      return;
-    }
+      return read(peer::RoutesBegin{}, [&](auto&) { announced_by_.begin(frame.from); });
+    case frame_kind::routes_complete:
+      return read(peer::RoutesComplete{}, [&](auto& c) { on_complete(frame.from, c); });
     default:
       return;
   }

@@ -41,6 +41,7 @@ class wildcard_index final : public runtime::lean_actor {
   void on(const peer_message& frame);
   void on(const peer_changed& change);
   void on(const routes_announced& told);
+  void on_route(cluster::node_id from, const peer::RouteChange& frame);
   void on_complete(cluster::node_id from, const peer::RoutesComplete& frame);
   void answered(cluster::node_id from, std::uint64_t request, const peer::RouteAnswer* answer);
   void tell_topic_shards();

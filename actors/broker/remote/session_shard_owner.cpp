@@ -27,6 +27,7 @@ constexpr std::uint32_t never = 0xFFFF'FFFF;
 // --- nodes -----------------------------------------------------------------------
 
 void session_shard::on(const peer_changed& change) {
+  pairings_[change.node] = change.pairing;  // 0: none
   if (change.node == owner_.node && !is_owner()) {
     for (auto& [request, wanted] : openings_) wanted.sent = false;
     for (auto& [request, w] : route_changes_) w.sent = false;
@@ -229,6 +230,7 @@ void session_shard::tell_owner_of_sessions() {
   const auto flush = [&](bool last) {
     frame.set_last(last);
     frame.set_to_epoch(owner_.epoch);
+    frame.set_pairing(pairings_[to]);
     context_.remote->send(to, frame_kind::sessions_here, number(shard_), frame);
     frame.Clear();
   };
@@ -372,6 +374,8 @@ void session_shard::serve_openings() {
 
 void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& frame) {
   if (!is_owner() || frame.to_epoch() != owner_.epoch) return;
+  // Some of it may have got lost with an earlier link: it is told anew.
+  if (frame.pairing() != pairings_[from]) return;
   if (loading_) {
     claims_.emplace_back(from, frame);
     return;

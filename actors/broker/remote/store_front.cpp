@@ -210,17 +210,21 @@ void store_front::received(cluster::node_id from, const frame_head& head,
     auto it = questions_.find(request);
     question found;
     if (it == questions_.end()) return found;
+    auto& q = it->second;
+    const bool commit = q.kind == frame_kind::store_commit;
+    // Of an earlier attempt: an answer before it may have got lost with the link, and sessions
+    // are to hear of their commits in their order. All of them come again.
+    if (commit && attempt != attempts_[number(q.shard)]) return found;
     if (not_owner) {  // again when the owner is known
-      if (it->second.kind != frame_kind::store_commit)
-        it->second.sent = false;
-      else if (attempt == attempts_[number(it->second.shard)])
-        begin_again(it->second.shard);
+      if (commit)
+        begin_again(q.shard);
+      else
+        q.sent = false;
       return found;
     }
-    count_down(waiting_bytes_, it->second.bytes);
-    if (it->second.kind == frame_kind::store_commit)
-      commits_waiting_[number(it->second.shard)].fetch_sub(1, std::memory_order_relaxed);
-    found = std::move(it->second);
+    count_down(waiting_bytes_, q.bytes);
+    if (commit) commits_waiting_[number(q.shard)].fetch_sub(1, std::memory_order_relaxed);
+    found = std::move(q);
     questions_.erase(it);
     return found;
   };

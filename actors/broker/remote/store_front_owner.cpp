@@ -20,7 +20,7 @@ void store_front::serve(cluster::node_id from, shard_id shard, const peer::Store
     answer.set_error(result.error);
     answer.set_first_order(result.first_order);
     answer.set_not_owner(result.not_owner);
-    if (result.not_owner) answer.set_attempt(attempt);
+    answer.set_attempt(attempt);
     net_.send(from, frame_kind::store_answer, number(shard), answer);
   };
   const auto owner = net_.owner(shard);

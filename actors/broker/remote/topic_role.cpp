@@ -15,6 +15,12 @@ constexpr unsigned patience = 15;
 // Clean sessions that have not been announced by then are not waited for.
 constexpr unsigned patience_for_clean = 3;
 
+/// What a node announces, or a part of it.
+template <class Frame>
+constexpr bool is_route = std::is_same_v<Frame, peer::RoutesBegin> ||
+                          std::is_same_v<Frame, peer::RouteChange> ||
+                          std::is_same_v<Frame, peer::RoutesComplete>;
+
 }  // namespace
 
 topic_role::topic_role(broker_context& context, shard_id shard, matcher& routes, host owner)
@@ -191,6 +197,7 @@ void topic_role::send(std::uint64_t request, waiting_route& w) {
   peer::RouteChange frame;
   frame.set_request(request);
   frame.set_to_epoch(epoch());
+  frame.set_pairing(view_.pairing(to));
   put_route(w.change, *frame.mutable_route());
   w.sent = net_.send(to, frame_kind::route, number(shard_), frame);
 }
@@ -198,20 +205,18 @@ void topic_role::send(std::uint64_t request, waiting_route& w) {
 void topic_role::send_routes() {
   const auto to = view_.owner(shard_).node;
   if (to == cluster::no_node || to == view_.self || !view_.is_up(to)) return;
-  const auto send = [&](frame_kind kind, const google::protobuf::MessageLite& content) {
+  const auto send = [&](frame_kind kind, auto&& content) {
+    content.set_to_epoch(epoch());
+    content.set_pairing(view_.pairing(to));
     net_.send(to, kind, number(shard_), content);
   };
-  peer::RoutesBegin begin;
-  begin.set_to_epoch(epoch());
-  send(frame_kind::routes_begin, begin);
+  send(frame_kind::routes_begin, peer::RoutesBegin{});
   routes_.each_own([&](const route_change& change) {
     peer::RouteChange frame;
-    frame.set_to_epoch(epoch());
     put_route(change, *frame.mutable_route());
     send(frame_kind::route, frame);
   });
   peer::RoutesComplete complete;
-  complete.set_to_epoch(epoch());
   for (std::uint16_t i = 0; i < own_.size(); ++i) {
     if (own_[i] == 0) continue;
     complete.add_shard(i);
@@ -232,9 +237,11 @@ void topic_role::on(const routes_announced& told) {
     return check();
   }
   const auto to = view_.owner(shard_).node;
-  if (to == cluster::no_node || told.epoch == 0) return;
+  // Else all of it is sent when the owner can be heard.
+  if (to == cluster::no_node || told.epoch == 0 || !view_.is_up(to)) return;
   peer::RoutesComplete complete;
   complete.set_to_epoch(epoch());
+  complete.set_pairing(view_.pairing(to));
   complete.add_shard(i);
   complete.add_epoch(told.epoch);
   net_.send(to, frame_kind::routes_complete, number(shard_), complete);
@@ -288,6 +295,9 @@ void topic_role::on(const peer_message& frame) {
         early_.push_back({content.to_epoch(), frame});
         return;
       }
+    // What is complete must be whole: a part of it may have got lost with an earlier link.
+    if constexpr (is_route<decltype(content)>)
+      if (content.pairing() != view_.pairing(frame.from)) return;
     use(content);
   };
   switch (static_cast<frame_kind>(frame.kind)) {
