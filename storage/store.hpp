@@ -4,6 +4,7 @@
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/session_id.hpp"
 #include "protocol/session/delivery.hpp"
+#include "protocol/session/origin.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -105,9 +106,19 @@ struct subscription_record {
   std::uint32_t subscription_id = 0;
 };
 
+using received_record = session::received_exchange;
+
+/// The latest QoS 2 message of a publisher that was owed to sessions of a shard by a topic shard.
+struct origin_record {
+  session_id publisher;
+  shard_id topics{};
+  session::origin latest;
+  std::int64_t seen = 0;  // wall milliseconds
+};
+
 /// The rest of a session, read when it wakes.
 struct session_contents {
-  std::vector<mqtt::packet_id> received;  // QoS 2 from the client, not yet released
+  std::vector<received_record> received;
   std::vector<outgoing_record> outgoing;  // QoS 2 to the client, by id
   /// Owed entries that were there when the store was opened. Whoever commits
   /// younger ones counts them, so that the sum is exact at any time.
@@ -179,7 +190,10 @@ class transaction {
   /// As erase_retained(), if what is retained when it is written has expired at `now_ms`.
   void expire_retained(shard_id shard, std::string_view topic, std::int64_t now_ms);
   /// QoS 2 from a client: received, not yet released.
-  void put_received(session_id from, mqtt::packet_id id);
+  void put_received(session_id from, const received_record& record);
+  /// With what it says was owed to sessions of `shard`, or they have got that before.
+  void put_origin(shard_id shard, const origin_record& record);
+  void erase_origin(shard_id shard, const origin_record& record);
 
   // --- by sessions and session shards ---
   void erase_received(session_id from, mqtt::packet_id id);

@@ -144,7 +144,10 @@ bool store_reader::read_qos2(session_id id, session_contents& into) const {
     if (key.size() != 11) continue;
     const auto packet = static_cast<mqtt::packet_id>(keys::number_at(key, 9, 2));
     if (key[8] == static_cast<char>(keys::direction::received)) {
-      into.received.push_back(packet);
+      if (const auto received = record::decode_received(packet, records.value()))
+        into.received.push_back(*received);
+      else
+        report("A QoS 2 record", id);
     } else if (const auto outgoing = record::decode_outgoing(packet, records.value())) {
       into.outgoing.push_back(*outgoing);
     } else {

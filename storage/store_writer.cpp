@@ -137,6 +137,10 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
       return retained_.erase(op, name);
     case erase_session:
       return this->erase_session(op.session);
+    case put_origin:
+      return put(family::qos2, keys::origin(op.shard, op.index, op.number).view(), value);
+    case erase_origin:
+      return erase(family::qos2, keys::origin(op.shard, op.index, op.number).view());
     default:
       break;
   }

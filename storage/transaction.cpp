@@ -228,11 +228,24 @@ void transaction::expire_retained(shard_id shard, std::string_view topic, std::i
   operation.number = static_cast<std::uint64_t>(now_ms);
 }
 
-void transaction::put_received(session_id from, mqtt::packet_id id) {
-  auto& operation = add(own(), write_kind::put_received, {},
-                        [](std::string& out) { record::encode_received(out); });
+void transaction::put_received(session_id from, const received_record& record) {
+  auto& operation = add(own(), write_kind::put_received, {}, encoded(record));
   operation.session = from;
-  operation.number = id;
+  operation.number = record.id;
+}
+
+void transaction::put_origin(shard_id shard, const origin_record& record) {
+  auto& operation = add(own(), write_kind::put_origin, {}, encoded(record));
+  operation.shard = number(shard);
+  operation.index = number(record.topics);
+  operation.number = record.publisher.value;
+}
+
+void transaction::erase_origin(shard_id shard, const origin_record& record) {
+  auto& operation = add(own(), write_kind::erase_origin);
+  operation.shard = number(shard);
+  operation.index = number(record.topics);
+  operation.number = record.publisher.value;
 }
 
 void transaction::erase_received(session_id from, mqtt::packet_id id) {

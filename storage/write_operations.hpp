@@ -28,6 +28,8 @@ enum class write_kind : std::uint8_t {
   settle = 11,
   put_outgoing = 12,
   erase_outgoing = 13,
+  put_origin = 14,
+  erase_origin = 15,
 };
 
 /// One write of a transaction. `name` (topic or filter) and `value` (the
@@ -37,13 +39,14 @@ struct write_operation {
   session::body_place body{};  // settle
   bool lone = false;           // settle
   std::uint16_t shard = 0;     // of the body or the topic
-  std::uint16_t index = 0;     // settle: of the first item
+  std::uint16_t index = 0;     // settle: of the first item; origins: the topic shard
   std::uint32_t count = 0;     // append: receivers; settle: items, one after the other
   std::uint32_t at = 0;
   std::uint32_t name_size = 0;
   std::uint32_t value_size = 0;
   session_id session;
-  /// Settle: the run. Else packet id, wall milliseconds (expire_retained), limit (put_retained).
+  /// Settle: the run. Else packet id, wall milliseconds (expire_retained), limit (put_retained),
+  /// publisher (origins).
   std::uint64_t number = 0;
   std::uint64_t offset = 0;  // of the body; put_retained: index in write_operations::retained
 };

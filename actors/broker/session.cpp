@@ -256,6 +256,7 @@ void session::go_offline() {
   held_input_.clear();
   who_->online(false);
   announce_presence();
+  note_taken();
   inbound_.disconnected();
   outbound_.disconnected();
   context_.connected.fetch_sub(1);
@@ -290,7 +291,7 @@ void session::loaded(storage::session_contents contents) {
   phase_ = phase::active;
   context_.count(counter::sessions_woken);
   if (!kept_elsewhere()) who_->found(contents.queued, contents.queued_bytes);
-  inbound_.restore(std::move(contents.received));
+  inbound_.restore(contents.received);
   std::vector<troupe::session::stored_exchange> exchanges;
   for (const auto& x : contents.outgoing) exchanges.push_back({x.id, x.order, x.released});
   outbound_.restore(std::move(exchanges));

@@ -84,7 +84,7 @@ class session final : public runtime::lean_actor,
   };
   /// What is to be done when the transaction at hand is committed.
   struct after_commit {
-    enum class kind : std::uint8_t { outgoing, received, change, connack, taken } what;
+    enum class kind : std::uint8_t { outgoing, received, change, connack, noted, taken } what;
     std::uint64_t number = 0;  // packet id, token or connection
     bool released = false;
     mqtt::reason_code reason = mqtt::reason_code::success;  // taken
@@ -136,6 +136,13 @@ class session final : public runtime::lean_actor,
   void on_deliver(troupe::session::deliveries& messages);
   void on_deliver(const deliver_alike& all);
   bool may_receive(std::string_view topic);
+
+  // session_once.cpp
+  void route_once(client_publish& publish,
+                  const troupe::session::inbound_flow::accepted& accepted);
+  void noted(std::uint64_t token, bool ok);
+  void taken(std::uint64_t token, mqtt::reason_code reason);
+  void note_taken();
 
   // session_subscriptions.cpp
   void on_subscribe(const mqtt::subscribe_packet& packet);
@@ -244,10 +251,19 @@ class session final : public runtime::lean_actor,
     std::size_t bytes = 0;
   };
   /// What most sessions never need.
+  /// A message whose record is being committed.
+  struct noted_publish {
+    mqtt::message_ptr body;
+    troupe::session::origin from;
+    std::shared_ptr<client_batch> input;
+  };
   struct rarely_used {
     std::vector<handed_message> handed;  // by the number in their token
-    /// QoS 2 of the client: packet ids to be recorded when the message is taken. In a cluster.
-    std::map<std::uint64_t, mqtt::packet_id> receiving;  // by token
+    // QoS 2 of the client, in a cluster.
+    std::map<std::uint64_t, mqtt::packet_id> receiving;  // recorded, not taken yet; by token
+    std::map<std::uint64_t, noted_publish> noted;        // being recorded; by token
+    std::map<shard_id, troupe::session::origin> origins; // the latest for each topic shard
+    std::uint64_t last_origin = 0;
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
   };

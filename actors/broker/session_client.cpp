@@ -85,6 +85,8 @@ void session::on_publish(client_publish& publish) {
     inbound_.completed(result.token, mqtt::reason_code::not_authorized, *this);
     return;
   }
+  if (context_.remote != nullptr && message.level() == mqtt::qos::exactly_once)
+    return route_once(publish, result);
   const bool remember = durable() && message.level() == mqtt::qos::exactly_once;
   route({std::move(publish.body), result.token, remember ? publish.id : mqtt::packet_id{0}});
 }
@@ -121,13 +123,7 @@ void session::on_outcomes(const publish_outcomes& outcomes) {
     if (token == replay_token) {
       replayed_on(1);
     } else if (rare_ && rare_->receiving.contains(token)) {
-      const auto id = rare_->receiving.extract(token).mapped();
-      if (mqtt::is_error(reason)) {
-        inbound_.completed(token, reason, *this);
-        continue;
-      }
-      writes().put_received(who_->id(), id);
-      after_.push_back({after_commit::kind::taken, token, false, reason});
+      taken(token, reason);
     } else {
       inbound_.completed(token, reason, *this);
     }

@@ -55,11 +55,8 @@ publish_item& session::item_for(const mqtt::message& message) {
 void session::route(troupe::session::routed_publish publish) {
   auto& item = item_for(*publish.body);
   item.token = publish.token;
-  // In a cluster the packet id is for the shard of this session, not for that of the topic.
-  if (context_.remote == nullptr)
-    item.received = publish.received;
-  else if (publish.received != 0)
-    rare().receiving.emplace(publish.token, publish.received);
+  item.received = publish.received;
+  item.from = publish.from;
 }
 
 void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }
@@ -206,7 +203,9 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
         disconnect(mqtt::reason_code::implementation_specific_error, "The store cannot be written");
     }
     for (const auto& x : finished) {
-      if (x.what == after_commit::kind::taken)
+      if (x.what == after_commit::kind::noted)
+        noted(x.number, false);
+      else if (x.what == after_commit::kind::taken)
         inbound_.completed(x.number, mqtt::reason_code::implementation_specific_error, *this);
       else if (x.what == after_commit::kind::received)
         inbound_.not_released(static_cast<mqtt::packet_id>(x.number));
@@ -225,6 +224,9 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
         break;
       case after_commit::kind::change:
         change_settled(x.number);
+        break;
+      case after_commit::kind::noted:
+        noted(x.number, true);
         break;
       case after_commit::kind::taken:
         inbound_.completed(x.number, x.reason, *this);

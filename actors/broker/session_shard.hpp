@@ -188,6 +188,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::map<std::string, opening> waiting_;       // as the owner: until another node lets go
   std::map<session_id, entry> leaving_;          // as the owner: replaced, to end on their nodes
   std::map<std::uint64_t, waiting_route> route_changes_;
+  origin_table_ptr origins_;  // while loading
   std::map<cluster::node_id, std::uint64_t> pairings_;  // as this actor has heard of them
   std::vector<std::pair<cluster::node_id, peer::SessionsHere>> claims_;  // while loading
   struct early_frame {

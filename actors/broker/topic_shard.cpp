@@ -31,6 +31,7 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
       shard_(shard) {
   if (context_.remote == nullptr) return;
   direct_.resize(context_.remote->shards());
+  origins_.resize(context_.remote->shards());
   role_ = std::make_unique<topic_role>(
       context_, shard_, matcher_,
       topic_role::host{
@@ -132,7 +133,7 @@ std::uint64_t topic_shard::commit(commitment pending, std::uint32_t answers) {
   for (std::uint32_t i = 0; i < kept.parts.size(); ++i) {
     auto& part = kept.parts[i];
     part.orders = part.writes.orders();
-    if (role_ && kept.batch && part.owed != 0) ++direct_[troupe::number(part.shard)];
+    if (role_ && kept.batch && part.carries()) ++direct_[troupe::number(part.shard)];
     if (role_) part.writes.epoch(role_->view().owner(part.shard).epoch);
     context_.store.commit(std::move(part.writes),
                           [self = strong(*this), number, i](const storage::commit_result& result) {
@@ -149,7 +150,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
   bool waits = false;
   // In a cluster these concern other shards, and their session sees to them.
   if (!role_ && item.received != 0) {
-    part_of(pending, shard_).writes.put_received(from, item.received);
+    part_of(pending, shard_).writes.put_received(from, {item.received});
     waits = true;
   }
   if (!role_ && item.declined && item.declined->stored) {
@@ -177,6 +178,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
 /// To those found: owed, or at once.
 bool topic_shard::hand_to(const publish_item& item, commitment& pending,
                           std::vector<parcel>& now) {
+  if (role_) find_mixed();
   const auto kept = owe(item, pending);
   if (kept == to_->size()) return true;
   bool waits = kept != 0;
@@ -284,6 +286,9 @@ void topic_shard::keep_retained(const mqtt::message& message, storage::transacti
 /// Kept by another node, or by this one behind what it could not take yet.
 bool topic_shard::for_others(const receiver& r) const {
   if (r.who->remote()) return true;
+  if (!mixed_.empty() && r.who->kept() &&
+      std::find(mixed_.begin(), mixed_.end(), r.who->id().shard()) != mixed_.end())
+    return true;
   return publishing_ && r.who->kept() && r.level != mqtt::qos::at_most_once &&
          role_->outbox().holds_back(r.who->id().shard());
 }
@@ -333,8 +338,30 @@ std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
 }
 
 void topic_shard::owe_in(const publish_item& item, part& in,
-                         std::span<const receiver* const> owed) {
+                         std::span<const receiver*> owed) {
   const auto bytes = item.body->footprint();
+  const auto delivery_for = [&](const receiver& r) {
+    troupe::session::delivery d;
+    d.body = item.body;
+    d.level = r.level;
+    d.retain = r.retain;
+    d.subscription_ids = r.subscription_ids;
+    d.replayed = item.directed != nullptr;
+    d.share = r.share;
+    return d;
+  };
+  if (role_) {
+    in.items.push_back({item.body, item.from, item.directed != nullptr});
+    // Groups may have chosen another member before.
+    const auto plain = std::stable_partition(owed.begin(), owed.end(),
+                                             [](const receiver* r) { return r->share != nullptr; });
+    if (plain != owed.end() && came_before(item, in)) {
+      for (auto it = plain; it != owed.end(); ++it)
+        parcel_for(in.before, (*it)->who).messages.push_back(delivery_for(**it));
+      owed = owed.first(static_cast<std::size_t>(plain - owed.begin()));
+      if (owed.empty()) return;
+    }
+  }
   const storage::log_position at =
       role_ ? storage::log_position{in.shard, context_.remote->next_offset(in.shard)}
             : storage::log_position{shard_, next_offset_++};
@@ -344,16 +371,10 @@ void topic_shard::owe_in(const publish_item& item, part& in,
     const storage::owed_terms terms{r->level, r->retain, r->subscription_ids,
                                     r->share ? std::string_view(*r->share) : std::string_view{},
                                     static_cast<std::uint32_t>(bytes)};
-    troupe::session::delivery d;
+    auto d = delivery_for(*r);
     d.stored = sole ? in.writes.owe(r->who->id(), terms, *item.body, at)
                     : in.writes.owe(r->who->id(), terms, at);
     r->who->owe(1, bytes);
-    d.body = item.body;
-    d.level = r->level;
-    d.retain = r->retain;
-    d.subscription_ids = r->subscription_ids;
-    d.replayed = item.directed != nullptr;
-    d.share = r->share;
     parcel_for(in.parcels, r->who).messages.push_back(std::move(d));
   }
   in.owed += owed.size();
@@ -364,11 +385,12 @@ void topic_shard::committed(const commit_done& done) {
   if (it == commitments_.end() || done.part >= it->second.parts.size()) return;
   auto& part = it->second.parts[done.part];
   if (part.done) return;  // handed over meanwhile
+  if (!done.ok && role_) doubt_origins(part);
   if (done.not_owner && role_) {
     // All of it goes to the new owner of this shard, as soon as that is known here.
     if (it->second.batch && part.shard == shard_) return;
     // And so does what was to be committed behind it.
-    if (part.owed != 0) return hand_over(part.shard);
+    if (part.carries()) return hand_over(part.shard);
   }
   mark_done(it->second, part);
   if (done.ok) {

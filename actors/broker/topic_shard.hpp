@@ -54,6 +54,17 @@ class topic_shard final : public runtime::lean_actor {
     storage::owed_orders orders;
     std::uint64_t owed = 0;
     bool done = false;
+    // In a cluster, for another owner of the shard:
+    struct kept_item {
+      mqtt::message_ptr body;
+      troupe::session::origin from;
+      bool replayed = false;
+    };
+    boost::container::small_vector<kept_item, 1> items;  // in their order
+    std::vector<parcel> before;  // what came before and is not owed again
+    bool counts = false;         // origins
+
+    bool carries() const noexcept { return owed != 0 || !before.empty(); }
   };
   /// A batch that waits for its commits, here and on other nodes.
   struct commitment {
@@ -67,6 +78,7 @@ class topic_shard final : public runtime::lean_actor {
     boost::container::small_vector<part, 1> parts;
     std::uint32_t open = 0;  // commits and answers to come
     bool failed = false;
+    bool given_back = false;  // the next owner of the topic shard does it
     unsigned age = 0;  // ticks of a cluster
   };
 
@@ -90,7 +102,7 @@ class topic_shard final : public runtime::lean_actor {
   void keep_retained(const mqtt::message& message, storage::transaction& writes);
   std::uint32_t owe(const publish_item& item, commitment& pending);
   bool for_others(const receiver& r) const;
-  void owe_in(const publish_item& item, part& in, std::span<const receiver* const> owed);
+  void owe_in(const publish_item& item, part& in, std::span<const receiver*> owed);
   void committed(const commit_done& done);
   void answered(const delivery_outbox::progress& what);
   void hand_over(std::uint64_t number, part& from);
@@ -99,6 +111,12 @@ class topic_shard final : public runtime::lean_actor {
   void give_back();
   void mark_done(const commitment& of, part& which);
   void tick();
+  void find_mixed();
+  // topic_shard_once.cpp
+  origin_table::part* origins(shard_id session_shard);
+  bool came_before(const publish_item& item, part& in);
+  void doubt_origins(const part& of);
+  void forget_origins();
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);
@@ -134,6 +152,11 @@ class topic_shard final : public runtime::lean_actor {
   std::unique_ptr<topic_role> role_;  // null: not in a cluster
   /// By session shard: parts of batches that are being committed here.
   std::vector<std::uint32_t> direct_;
+  /// By session shard, in a cluster.
+  std::vector<origin_table_ptr> origins_;
+  unsigned ticks_ = 0;
+  /// Shards with receivers of the message at hand of which some are known as remote, some as here.
+  boost::container::small_vector<shard_id, 1> mixed_;
   bool publishing_ = false;           // a batch is at hand, not what was delivered
   /// Of what other nodes deliver: the attempt at a session shard that was refused last, with all
   /// that comes behind.

@@ -6,6 +6,7 @@
 
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/session/delivery.hpp"
+#include "protocol/session/origin.hpp"
 
 namespace troupe::session {
 
@@ -27,6 +28,7 @@ struct routed_publish {
   /// QoS 2 of a durable session: written together with the message, so that a
   /// retransmission after a crash is known as one.
   mqtt::packet_id received = 0;
+  origin from{};  // QoS 2 in a cluster
 };
 
 enum class drop_reason : std::uint8_t {

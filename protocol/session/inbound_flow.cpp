@@ -1,6 +1,7 @@
 #include "protocol/session/inbound_flow.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::session {
 
@@ -14,7 +15,8 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
                                              session_effects& fx) {
   const bool twice = level == mqtt::qos::exactly_once;
   auto known = twice ? find(id) : received_.end();
-  if (known != received_.end()) {
+  const bool again = known != received_.end() && known->state == exchange_state::recorded;
+  if (known != received_.end() && !again) {
     const bool pending = known->state == exchange_state::pending;
     answers_.push_back({id, level, !pending, false, true, mqtt::reason_code::success});
     flush(fx);
@@ -22,23 +24,28 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
   }
   // [MQTT-3.3.4-9]: more than it was told that we take. Version 3 has no such
   // number and is held back at its socket.
-  if (version_ == mqtt::protocol_version::v5 &&
+  if (version_ == mqtt::protocol_version::v5 && !again &&
       unanswered_ + received_.size() >= limits_.receive_maximum) {
     fx.disconnect(mqtt::reason_code::receive_maximum_exceeded,
                   "More unacknowledged messages than Receive Maximum allows");
     return {verdict::refused, 0};
   }
-  if (twice) {
+  accepted result;
+  if (again) {
+    known->state = exchange_state::pending;
+    result.recorded = known->from;
+  } else if (twice) {
     auto at = std::lower_bound(
         received_.begin(), received_.end(), id,
         [](const exchange& x, mqtt::packet_id wanted) { return x.id < wanted; });
-    received_.insert(at, {id, exchange_state::pending});
+    received_.insert(at, exchange{id});
   } else {
     ++unanswered_;
   }
   answers_.push_back({id, level, false, false, false, mqtt::reason_code::success});
   ++pending_count_;
-  return {verdict::route, first_token_ + answers_.size() - 1};
+  result.token = first_token_ + answers_.size() - 1;
+  return result;
 }
 
 void inbound_flow::completed(std::uint64_t token, mqtt::reason_code reason, session_effects& fx) {
@@ -131,9 +138,28 @@ void inbound_flow::disconnected() {
   for (auto& waiting : answers_) waiting.orphan = true;
 }
 
-void inbound_flow::restore(std::vector<mqtt::packet_id> received) {
-  std::sort(received.begin(), received.end());
-  for (auto id : received) received_.push_back({id, exchange_state::received});
+void inbound_flow::restore(const std::vector<received_exchange>& received) {
+  for (const auto& each : received)
+    received_.push_back({each.id, each.taken ? exchange_state::received : exchange_state::recorded,
+                         each.taken, each.from});
+  std::sort(received_.begin(), received_.end(),
+            [](const exchange& a, const exchange& b) { return a.id < b.id; });
+}
+
+void inbound_flow::recorded(mqtt::packet_id id, const origin& from) noexcept {
+  const auto x = find(id);
+  if (x == received_.end()) return;
+  x->from = from;
+  x->told = false;
+}
+
+std::vector<received_exchange> inbound_flow::taken_since() {
+  std::vector<received_exchange> all;
+  for (auto& x : received_) {
+    if (x.state != exchange_state::received || !x.from || std::exchange(x.told, true)) continue;
+    all.push_back({x.id, x.from, true});
+  }
+  return all;
 }
 
 }  // namespace troupe::session

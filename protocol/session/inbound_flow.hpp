@@ -7,6 +7,7 @@
 #include "protocol/session/effects.hpp"
 #include "protocol/session/fifo.hpp"
 #include "protocol/session/limits.hpp"
+#include "protocol/session/origin.hpp"
 
 namespace troupe::session {
 
@@ -25,6 +26,9 @@ class inbound_flow {
   struct accepted {
     verdict what = verdict::route;
     std::uint64_t token = 0;
+    /// Of a message that was recorded, before the session woke up, with this origin: nobody knows
+    /// whether it was routed.
+    origin recorded{};
   };
 
   /// A PUBLISH with QoS 1 or 2.
@@ -39,8 +43,12 @@ class inbound_flow {
 
   void connected(mqtt::protocol_version version);
   void disconnected();
-  /// After a wake-up: QoS 2 packet ids received and not yet released.
-  void restore(std::vector<mqtt::packet_id> received);
+  /// After a wake-up: QoS 2 messages received and not yet released.
+  void restore(const std::vector<received_exchange>& received);
+  /// The message of the id is recorded with that origin.
+  void recorded(mqtt::packet_id id, const origin& from) noexcept;
+  /// Recorded ones that were taken since: a record may say so.
+  std::vector<received_exchange> taken_since();
 
   /// Messages whose outcome is not known yet.
   std::size_t pending() const noexcept { return pending_count_; }
@@ -58,10 +66,12 @@ class inbound_flow {
     bool copy = false;    // waits for the first one of its id
     mqtt::reason_code reason = mqtt::reason_code::success;
   };
-  enum class exchange_state : std::uint8_t { pending, received, releasing };
+  enum class exchange_state : std::uint8_t { pending, recorded, received, releasing };
   struct exchange {
     mqtt::packet_id id = 0;
     exchange_state state = exchange_state::pending;
+    bool told = false;  // the record says that it was taken
+    origin from{};      // as recorded
   };
 
   std::vector<exchange>::iterator find(mqtt::packet_id id) noexcept;

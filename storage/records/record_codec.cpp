@@ -78,8 +78,21 @@ void encode(const outgoing_record& from, std::string& out) {
   append_record(record, out);
 }
 
-void encode_received(std::string& out) {
+void encode(const received_record& from, std::string& out) {
   stored::received_state record;
+  if (from.from) {
+    record.set_life(from.from.life);
+    record.set_number(from.from.number);
+    record.set_taken(from.taken);
+  }
+  append_record(record, out);
+}
+
+void encode(const origin_record& from, std::string& out) {
+  stored::origin_state record;
+  record.set_life(from.latest.life);
+  record.set_number(from.latest.number);
+  record.set_seen(from.seen);
   append_record(record, out);
 }
 
@@ -154,6 +167,20 @@ std::optional<outgoing_record> decode_outgoing(mqtt::packet_id id, std::string_v
   stored::outgoing_state record;
   if (!parse(bytes, record)) return std::nullopt;
   return outgoing_record{id, record.order(), record.released()};
+}
+
+std::optional<received_record> decode_received(mqtt::packet_id id, std::string_view bytes) {
+  stored::received_state record;
+  if (!parse(bytes, record)) return std::nullopt;
+  const session::origin from{record.life(), record.number()};
+  return received_record{id, from, record.taken() || !from};
+}
+
+std::optional<origin_record> decode_origin(session_id publisher, shard_id topics,
+                                           std::string_view bytes) {
+  stored::origin_state record;
+  if (!parse(bytes, record)) return std::nullopt;
+  return origin_record{publisher, topics, {record.life(), record.number()}, record.seen()};
 }
 
 std::optional<std::uint64_t> decode_number(std::string_view bytes) {

@@ -23,7 +23,8 @@ void encode(const retained_message& from, std::string& out);
 void encode(const session_record& from, std::string& out);
 void encode(const subscription_record& from, std::string& out);
 void encode(const outgoing_record& from, std::string& out);
-void encode_received(std::string& out);
+void encode(const received_record& from, std::string& out);
+void encode(const origin_record& from, std::string& out);
 void encode_number(std::uint64_t value, std::string& out);
 void encode_directory(std::uint16_t shards, std::uint32_t layout, std::string& out);
 
@@ -35,6 +36,10 @@ std::optional<session_record> decode_session(session_id id, std::string_view byt
 std::optional<subscription_record> decode_subscription(std::string_view filter,
                                                        std::string_view bytes);
 std::optional<outgoing_record> decode_outgoing(mqtt::packet_id id, std::string_view bytes);
+std::optional<received_record> decode_received(mqtt::packet_id id, std::string_view bytes);
+/// `publisher` and `topics` are in the key.
+std::optional<origin_record> decode_origin(session_id publisher, shard_id topics,
+                                           std::string_view bytes);
 std::optional<std::uint64_t> decode_number(std::string_view bytes);
 
 struct directory {

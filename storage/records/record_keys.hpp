@@ -73,6 +73,21 @@ inline fixed_key<2> shard(std::uint16_t number) noexcept {
   return key;
 }
 
+/// Origins stand where QoS 2 states of a session 0 would, which there is not.
+inline constexpr char origin_mark = 'p';
+inline fixed_key<19> origin(std::uint16_t shard, std::uint16_t topics,
+                            std::uint64_t publisher) noexcept {
+  fixed_key<19> key;
+  detail::put(key.bytes.data(), std::uint64_t{shard} << 48, 8);
+  key.bytes[8] = origin_mark;
+  detail::put(key.bytes.data() + 9, std::uint64_t{topics}, 2);
+  detail::put(key.bytes.data() + 11, publisher, 8);
+  return key;
+}
+inline bool is_origin(std::string_view key) noexcept {
+  return key.size() == 19 && key[8] == origin_mark;
+}
+
 enum class direction : char { outgoing = 'o', received = 'r' };
 
 inline fixed_key<11> qos2(session_id id, direction which, mqtt::packet_id packet) noexcept {

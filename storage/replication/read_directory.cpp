@@ -20,10 +20,14 @@ directory_page store_reader::read_directory(shard_id shard, std::string_view cur
   page.failed = !db_.is_open() || number(shard) >= shards_ || marks(shard).incomplete;
   if (page.failed) return page;
   const database::snapshot now(db_);
+  page_room room{std::max(max_count, 1U), page_bytes};
+  if (keys::is_origin(cursor)) {
+    read_origins(shard, cursor, now, room, page);
+    return page;
+  }
   const auto prefix = keys::shard(number(shard));
   const auto begin = cursor.empty() ? prefix.view() : cursor.substr(0, id_size);
   database::range sessions(db_, family::sessions, begin, after_prefix(prefix.view()), now.get());
-  page_room room{std::max(max_count, 1U), page_bytes};
   for (; sessions.valid(); sessions.next()) {
     const auto id = keys::session_of(sessions.key());
     if (!id) continue;
@@ -43,8 +47,41 @@ directory_page store_reader::read_directory(shard_id shard, std::string_view cur
     const bool same = cursor.size() > id_size && sessions.key() == cursor.substr(0, id_size);
     if (!read_subscriptions(*id, same ? cursor : sessions.key(), now, room, page)) return page;
   }
-  if (!sessions.status().ok()) page.failed = true;
+  page.failed = !sessions.status().ok();
+  if (page.failed) return page;
+  if (page.sessions.size() < room.count)
+    read_origins(shard, {}, now, room, page);
+  else
+    page.next.assign(keys::origin(number(shard), 0, 0).view());
   return page;
+}
+
+void store_reader::read_origins(shard_id shard, std::string_view from,
+                                const database::snapshot& now, page_room& room,
+                                directory_page& page) const {
+  const auto first = keys::session(session_id{std::uint64_t{number(shard)} << 48});
+  const auto end = keys::session(session_id{(std::uint64_t{number(shard)} << 48) + 1});
+  database::range records(db_, family::qos2, from.empty() ? first.view() : from, end.view(),
+                          now.get());
+  for (; records.valid(); records.next()) {
+    const auto key = records.key();
+    if (!keys::is_origin(key)) continue;
+    if (room.used >= room.bytes && !(page.sessions.empty() && page.origins.empty())) {
+      page.next.assign(key);
+      return;
+    }
+    room.used += key.size() + records.value().size();
+    const session_id publisher(keys::number_at(key, 11, 8));
+    const auto topics =
+        static_cast<shard_id>(static_cast<std::uint16_t>(keys::number_at(key, 9, 2)));
+    if (auto record = record::decode_origin(publisher, topics, records.value())) {
+      page.origins.push_back(*record);
+    } else {
+      report("An origin", publisher);
+      ++page.damaged;
+    }
+  }
+  page.failed = !records.status().ok();
 }
 
 bool store_reader::read_subscriptions(session_id id, std::string_view from,

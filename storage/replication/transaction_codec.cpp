@@ -137,7 +137,15 @@ bool valid(const raw_write& w, retained_message& retained) {
     case erase_retained:
     case expire_retained:
       return !of_session && is_topic(w.name);
+    case put_origin:
+      return !of_session && w.number != 0 &&
+             record::decode_origin(session_id(w.number),
+                                   static_cast<shard_id>(static_cast<std::uint16_t>(w.index)),
+                                   w.value);
+    case erase_origin:
+      return !of_session && w.number != 0;
     case put_received:
+      return of_session && is_packet(w.number) && record::decode_received(packet, w.value);
     case erase_received:
     case erase_outgoing:
       return of_session && is_packet(w.number);

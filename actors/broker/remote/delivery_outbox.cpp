@@ -15,6 +15,13 @@ std::vector<std::uint16_t> shards_of(const peer::Deliver& content) {
   return all;
 }
 
+/// All but body and receivers.
+void copy_head(const peer::DeliverItem& from, peer::DeliverItem& to) {
+  to.set_replayed(from.replayed());
+  to.set_life(from.life());
+  to.set_number(from.number());
+}
+
 }  // namespace
 
 delivery_outbox::delivery_outbox(peers& net, shard_id shard, const topic_view& view,
@@ -56,6 +63,8 @@ void delivery_outbox::add(const publish_item& item, const receiver& who) {
     auto& added = *into.content.add_items();
     put_body(*item.body, *added.mutable_body());
     added.set_replayed(item.directed != nullptr);
+    added.set_life(item.from.life);
+    added.set_number(item.from.number);
   }
   put_receiver(who, *into.content.mutable_items()->rbegin()->add_receivers());
 }
@@ -188,7 +197,7 @@ void delivery_outbox::answered(cluster::node_id from, const peer::DeliverAnswer&
     }
     if (kept.receivers().empty()) continue;
     *kept.mutable_body() = std::move(*item.mutable_body());
-    kept.set_replayed(item.replayed());
+    copy_head(item, kept);
     *left.content.add_items() = std::move(kept);
   }
   if (left.content.items().empty()) return report_({done.commitment, -1, false});
@@ -263,7 +272,7 @@ void delivery_outbox::split(std::uint64_t place, waiting w) {
         it->last = index;
         auto& added = *it->content.add_items();
         *added.mutable_body() = item.body();
-        added.set_replayed(item.replayed());
+        copy_head(item, added);
       }
       *it->content.mutable_items()->rbegin()->add_receivers() = r;
     }

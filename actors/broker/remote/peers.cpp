@@ -11,6 +11,7 @@ peers::peers(cluster::node_id self, cluster::network& network, std::uint16_t sha
       first_request_((run & 0x0FFF'FFFF'F000'0000) | 1),
       network_(network),
       owners_(shards),
+      origins_(shards),
       wildcards_announced_(shards),
       offsets_(shards),
       serves_(shards) {}
@@ -26,6 +27,16 @@ bool peers::set_owner(shard_id shard, shard_owner owner) {
   if (owner.epoch < known.epoch || owner == known) return false;
   known = owner;
   return true;
+}
+
+origin_table_ptr peers::origins(shard_id shard) const {
+  std::lock_guard lock(mutex_);
+  return origins_[number(shard)];
+}
+
+void peers::set_origins(shard_id shard, origin_table_ptr table) {
+  std::lock_guard lock(mutex_);
+  origins_[number(shard)] = std::move(table);
 }
 
 std::vector<cluster::node_id> peers::up() const {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "actors/broker/remote/origin_table.hpp"
 #include "actors/broker/remote/peer_frame.hpp"
 #include "actors/broker/remote/session_table.hpp"
 #include "actors/broker/shard_owner.hpp"
@@ -58,6 +59,11 @@ class peers {
     wildcards_announced_[number(shard)].store(epoch, std::memory_order_release);
   }
 
+  /// Of a session shard that this node serves, else null.
+  origin_table_ptr origins(shard_id shard) const;
+  /// Before set_serves().
+  void set_origins(shard_id shard, origin_table_ptr table);
+
   /// Offsets in the body log of a session shard that this node owns, each once.
   std::uint64_t next_offset(shard_id shard) noexcept {
     return offsets_[number(shard)].fetch_add(1, std::memory_order_relaxed);
@@ -79,6 +85,7 @@ class peers {
   session_table sessions_;
   mutable std::mutex mutex_;
   std::vector<shard_owner> owners_;
+  std::vector<origin_table_ptr> origins_;
   std::vector<cluster::node_id> up_;
   std::vector<std::atomic<std::uint64_t>> wildcards_announced_;
   std::vector<std::atomic<std::uint64_t>> offsets_;

@@ -197,6 +197,7 @@ void session_shard::step_down() {
   loading_ = false;
   claims_.clear();
   context_.remote->set_serves(shard_, false);
+  context_.remote->set_origins(shard_, nullptr);
   for (const auto& topics : context_.topic_shards) tell(topics, routes_announced{shard_, 0});
   tell(context_.wildcard_index, routes_announced{shard_, 0});
   for (auto it = sessions_.begin(); it != sessions_.end();) {
@@ -260,6 +261,7 @@ void session_shard::take_over() {
   const auto marks = context_.front->marks(shard_);
   next_count_ = std::max({next_count_, marks.next_session_count, owner_.epoch << 24});
   context_.remote->raise_next_offset(shard_, marks.next_offset);
+  origins_ = std::make_shared<origin_table>(owner_.epoch, context_.remote->shards());
   read_directory({}, owner_.epoch);
 }
 
@@ -272,6 +274,7 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
                if (kept->failed) return read_directory(cursor, epoch);
                for (auto& each : kept->sessions)
                  adopt(std::move(each.session), std::move(each.subscriptions));
+               for (const auto& each : kept->origins) origins_->restore(each);
                if (!kept->next.empty()) return read_directory(std::move(kept->next), epoch);
                loaded();
              }});
@@ -353,6 +356,7 @@ void session_shard::announce(const entry& e, const storage::subscription_record&
 
 void session_shard::loaded() {
   loading_ = false;
+  context_.remote->set_origins(shard_, std::exchange(origins_, nullptr));
   context_.remote->set_serves(shard_, true);
   context_.front->serves_now(shard_);
   for (const auto& topics : context_.topic_shards)

@@ -62,8 +62,9 @@ storage::session_contents contents_of(const peer::StorePage* from) {
     contents.failed = true;
     return contents;
   }
-  for (const auto id : from->received())
-    contents.received.push_back(static_cast<mqtt::packet_id>(id));
+  for (const auto& x : from->received())
+    contents.received.push_back(
+        {static_cast<mqtt::packet_id>(x.id()), {x.life(), x.number()}, x.taken()});
   for (const auto& x : from->outgoing())
     contents.outgoing.push_back(
         {static_cast<mqtt::packet_id>(x.id()), x.order(), x.released()});
@@ -111,7 +112,13 @@ void answer_read(storage::store& store, const peer::StoreRead& wanted,
   store.read_contents(id, [done = std::move(done)](const storage::session_contents& found) {
     peer::StorePage page;
     page.set_failed(found.failed);
-    for (const auto each : found.received) page.add_received(each);
+    for (const auto& x : found.received) {
+      auto& added = *page.add_received();
+      added.set_id(x.id);
+      added.set_life(x.from.life);
+      added.set_number(x.from.number);
+      added.set_taken(x.taken);
+    }
     for (const auto& x : found.outgoing) {
       auto& added = *page.add_outgoing();
       added.set_id(x.id);

@@ -90,6 +90,8 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
     auto& added = *frame.add_items();
     put_body(*item.body, *added.mutable_body());
     added.set_wanted(item.token != 0);
+    added.set_life(item.from.life);
+    added.set_number(item.from.number);
     if (item.directed) {
       receiver r;
       r.who = item.directed->to;
@@ -124,6 +126,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
     auto& added = batch->items.emplace_back();
     added.body = std::move(body);
     if (item.wanted()) added.token = position;
+    added.from = {item.life(), item.number()};
     if (item.has_directed()) {
       const auto& d = item.directed();
       added.directed = std::make_unique<direction>();

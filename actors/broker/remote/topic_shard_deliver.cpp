@@ -10,7 +10,7 @@
 namespace troupe::broker {
 
 void topic_shard::mark_done(const commitment& of, part& which) {
-  if (role_ && of.batch && which.owed != 0 && !which.done) --direct_[number(which.shard)];
+  if (role_ && of.batch && which.carries() && !which.done) --direct_[number(which.shard)];
   which.done = true;
 }
 
@@ -18,6 +18,10 @@ void topic_shard::mark_done(const commitment& of, part& which) {
 void topic_shard::hand_over(std::uint64_t number, part& from) {
   auto& of = commitments_.at(number);
   mark_done(of, from);
+  if (of.given_back) {
+    close(number);
+    return;
+  }
   if (of.deliver_from != cluster::no_node) {
     refuse(from.shard, of);
     close(number);
@@ -25,11 +29,21 @@ void topic_shard::hand_over(std::uint64_t number, part& from) {
   }
   peer::Deliver content;
   content.set_epoch(role_->epoch());
-  for (const auto& p : from.parcels) {
-    for (const auto& d : p.messages) {
-      auto& item = *content.add_items();
-      put_body(*d.body, *item.mutable_body());
-      item.set_replayed(d.replayed);
+  // A message with all of its receivers, in the order in which they came.
+  std::vector<const parcel*> parcels;
+  for (const auto* list : {&from.before, &from.parcels})
+    for (const auto& p : *list) parcels.push_back(&p);
+  std::vector<std::size_t> at(parcels.size());
+  for (const auto& each : from.items) {
+    auto& item = *content.add_items();
+    put_body(*each.body, *item.mutable_body());
+    item.set_replayed(each.replayed);
+    item.set_life(each.from.life);
+    item.set_number(each.from.number);
+    for (std::size_t i = 0; i < parcels.size(); ++i) {
+      const auto& p = *parcels[i];
+      if (at[i] == p.messages.size() || p.messages[at[i]].body != each.body) continue;
+      const auto& d = p.messages[at[i]++];
       put_receiver({p.to, d.level, d.retain, d.subscription_ids, d.share}, *item.add_receivers());
     }
   }
@@ -43,7 +57,7 @@ void topic_shard::hand_over(shard_id session_shard) {
   for (const auto number : numbers) {
     auto& parts = commitments_.at(number).parts;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i].done || parts[i].shard != session_shard || parts[i].owed == 0) continue;
+      if (parts[i].done || parts[i].shard != session_shard || !parts[i].carries()) continue;
       hand_over(number, parts[i]);
       if (!commitments_.contains(number)) break;
     }
@@ -58,17 +72,37 @@ void topic_shard::give_back() {
   std::vector<std::shared_ptr<publish_batch>> batches;
   for (const auto number : numbers) {
     auto& given = commitments_.at(number);
-    for (auto& each : given.parts) mark_done(given, each);
     batches.push_back(given.batch);
-    commitments_.erase(number);
+    given.open = 0;
+    for (const auto& each : given.parts) {
+      if (each.done) continue;
+      ++given.open;
+      if (each.carries()) --direct_[troupe::number(each.shard)];
+    }
+    // What is committed all the same goes to its receivers: they are not owed it again.
+    given.batch = nullptr;
+    given.outcomes.clear();
+    given.given_back = true;
+    if (given.open == 0) commitments_.erase(number);
   }
   role_->take_back(std::move(batches));
+}
+
+/// Of kept receivers of one shard all go the same way, though the shard may have changed its owner
+/// and only some are announced by the new one.
+void topic_shard::find_mixed() {
+  mixed_.clear();
+  if (!publishing_ || to_->size() < 2) return;
+  for (const auto& r : *to_)
+    if (r.who->remote() && r.who->kept()) mixed_.push_back(r.who->id().shard());
 }
 
 /// Nobody waits for an owner without limit: the publisher is told, what is owed still waits for
 /// its shard.
 void topic_shard::tick() {
   constexpr unsigned patience = 30;
+  constexpr unsigned seldom = 60;
+  if (++ticks_ % seldom == 0) forget_origins();
   for (auto& [number, c] : commitments_) {
     if (!c.batch || c.outcomes.empty() || ++c.age <= patience) continue;
     for (auto& [token, reason] : c.outcomes) reason = mqtt::reason_code::quota_exceeded;
@@ -88,6 +122,7 @@ void topic_shard::answered(const delivery_outbox::progress& what) {
 }
 
 void topic_shard::finish(commitment& done) {
+  if (done.given_back) return;
   if (done.deliver_from != cluster::no_node) {
     peer::DeliverAnswer answer;
     answer.set_request(done.deliver_request);
@@ -123,6 +158,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     item.body = body_of(each.body());
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
+    item.from = {each.life(), each.number()};
     resolve(each, pending);
     if (!to_->empty()) hand_to(item, pending, now);
   }
@@ -155,15 +191,24 @@ void topic_shard::refuse(shard_id session_shard, commitment& pending) {
 void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
   found_.clear();
   to_ = &found_;
+  // Those of one shard get it together or not at all.
+  std::vector<std::pair<const peer::Receiver*, subscriber_ptr>> all;
   for (const auto& named : item.receivers()) {
     const session_id id(named.session());
     if (number(id.shard()) >= context_.remote->shards()) continue;
     auto who = context_.remote->sessions().find(id);
     const bool owned = context_.remote->serves(id.shard());
     const bool not_here = who ? who->kept() && (!owned || who->remote()) : !owned;
-    if (named.level() != 0 && (is_refused(id.shard(), pending) || not_here)) {
-      // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
+    // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
+    if (named.level() != 0 && not_here && !is_refused(id.shard(), pending))
       refuse(id.shard(), pending);
+    all.emplace_back(&named, std::move(who));
+  }
+  for (auto& [each, who] : all) {
+    const auto& named = *each;
+    const auto shard = session_id(named.session()).shard();
+    if (named.level() != 0 && is_refused(shard, pending)) {
+      refuse(shard, pending);
       continue;
     }
     if (!who || who->ended() || who->remote()) continue;

@@ -261,6 +261,9 @@ std::vector<std::string> violations(scene& s) {
         continue;
       }
       if (!in_order(all)) wrong.push_back("order: " + whom);
+      if (sub.level == qos::exactly_once && of.level == qos::exactly_once &&
+          once.size() != all.size())
+        wrong.push_back("twice: " + whom);
       if (!topics::matches(sub.filter, of.topic)) {
         if (!all.empty()) wrong.push_back("not asked for: " + whom);
       } else if (!std::includes(once.begin(), once.end(), sure.begin(), sure.end())) {

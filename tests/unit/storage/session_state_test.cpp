@@ -97,9 +97,9 @@ TEST_CASE("QoS 2 state of both directions comes back", "[store]") {
   memory_store m;
   const auto id = session(0, 3);
   transaction writes;
-  writes.put_received(id, 1);
-  writes.put_received(id, 65535);
-  writes.put_received(id, 2);
+  writes.put_received(id, {1});
+  writes.put_received(id, {65535});
+  writes.put_received(id, {2});
   writes.erase_received(id, 2);
   writes.put_outgoing(id, {9, 44, false});
   writes.put_outgoing(id, {9, 44, true});
@@ -111,7 +111,7 @@ TEST_CASE("QoS 2 state of both directions comes back", "[store]") {
 
   const auto contents = m.contents(id);
   CHECK_FALSE(contents.failed);
-  CHECK(contents.received == std::vector<mqtt::packet_id>{1, 65535});
+  CHECK(contents.received == std::vector<received_record>{{1}, {65535}});
   REQUIRE(contents.outgoing.size() == 1);
   CHECK(contents.outgoing[0].id == 9);
   CHECK(contents.outgoing[0].order == 44);
@@ -132,7 +132,7 @@ TEST_CASE("an erased session leaves nothing, even when written to late", "[store
     record.id = id;
     writes.put_session(record);
     writes.put_subscription(id, {"a/#", {}, 0});
-    writes.put_received(id, 1);
+    writes.put_received(id, {1});
     writes.put_outgoing(id, {2, 1, false});
   }
   writes.append(shared, *text("a/b", "shared"), 2);

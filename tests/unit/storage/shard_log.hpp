@@ -105,9 +105,19 @@ class shard_log {
 
   void exchange(transaction& w) {
     const auto packet = static_cast<mqtt::packet_id>(1 + random_() % 20);
-    switch (random_() % 4) {
+    const origin_record from{session(3, 1 + random_() % 5),
+                             static_cast<shard_id>(random_() % 4),
+                             {random_() % 3, 1 + random_() % 50},
+                             static_cast<std::int64_t>(random_() % 1000)};
+    switch (random_() % 7) {
+      case 4:
+        return w.put_received(some_session(), {packet, from.latest, random_() % 2 == 0});
+      case 5:
+        return w.put_origin(shard, from);
+      case 6:
+        return w.erase_origin(shard, from);
       case 0:
-        return w.put_received(some_session(), packet);
+        return w.put_received(some_session(), {packet});
       case 1:
         return w.erase_received(some_session(), packet);
       case 2:
@@ -185,6 +195,10 @@ inline std::string description(rocks_store& store, shard_id shard, std::uint64_t
       for (const auto& s : each.subscriptions) out += " " + s.filter;
       out += "\n";
     }
+    for (const auto& o : page->origins)
+      out += "origin " + std::to_string(o.publisher.count()) + " by " +
+             std::to_string(number(o.topics)) + ": " + std::to_string(o.latest.life) + "." +
+             std::to_string(o.latest.number) + " at " + std::to_string(o.seen) + "\n";
     cursor = page->next;
     if (cursor.empty()) break;
   }
@@ -208,7 +222,9 @@ inline std::string description(rocks_store& store, shard_id shard, std::uint64_t
       end = page->end;
     }
     REQUIRE(contents);
-    for (const auto id_of : contents->received) out += " r" + std::to_string(id_of);
+    for (const auto& r : contents->received)
+      out += " r" + std::to_string(r.id) + ":" + std::to_string(r.from.number) +
+             (r.taken ? "t" : "");
     for (const auto& x : contents->outgoing) out += " o" + std::to_string(x.id);
   }
   std::vector<std::string> retained;

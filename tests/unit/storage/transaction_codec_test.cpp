@@ -56,8 +56,11 @@ transaction everything() {
   out.put_retained(shard, *text("kept", "value", 99), 1000, {7, 8});
   out.erase_retained(shard, "kept/not");
   out.expire_retained(shard, "kept/old", 1234);
-  out.put_received(one, 65535);
+  out.put_received(one, {65535});
+  out.put_received(one, {3, {5, 6}, false});
   out.erase_received(one, 1);
+  out.put_origin(shard, {session(9, 3), static_cast<shard_id>(4), {1ULL << 40, 7}, 99});
+  out.erase_origin(shard, {session(9, 4), static_cast<shard_id>(4), {}, 0});
   out.put_session(a_session(two));
   out.erase_session(session(2, 9), "nine");
   subscription_record subscription;
@@ -119,7 +122,8 @@ TEST_CASE("a transaction knows the one shard that it concerns", "[store][transac
     const auto back = transaction_codec::decode(transaction_codec::encode(writes));
     CHECK_FALSE(back.error.empty());
   };
-  mixed([](transaction& w) { w.put_received(session(1, 1), 1); });
+  mixed([](transaction& w) { w.put_received(session(1, 1), {1}); });
+  mixed([](transaction& w) { w.put_origin(static_cast<shard_id>(0), {session(2, 1), shard, {1, 1}, 1}); });
   mixed([](transaction& w) { w.erase_retained(static_cast<shard_id>(0), "t"); });
   mixed([](transaction& w) { w.append({static_cast<shard_id>(3), 1}, *text("t", "x"), 2); });
   mixed([](transaction& w) { w.owe(session(3, 1), terms_of(), *text("t", "x"), {shard, 1}); });

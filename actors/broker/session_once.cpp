@@ -1,0 +1,65 @@
+// QoS 2 of the client in a cluster: a message has its origin, and is recorded with it, before it
+// goes to its topic shard. Whoever keeps it for receivers keeps the origin too, and so knows it
+// when it comes a second time: from the next owner of the topic shard, or from the client that
+// finds its session on another node.
+
+#include <utility>
+
+#include "actors/broker/session.hpp"
+
+namespace troupe::broker {
+
+void session::route_once(client_publish& publish,
+                         const troupe::session::inbound_flow::accepted& accepted) {
+  auto& state = rare();
+  // Receivers pass over what is not above the latest: the client may have sent another one first.
+  auto& latest = state.origins[context_.shard_of(publish.body->topic())];
+  const bool known = accepted.recorded && latest < accepted.recorded;
+  const auto from = known ? accepted.recorded
+                          : troupe::session::origin{who_->life(), ++state.last_origin};
+  latest = from;
+  if (!durable()) return route({std::move(publish.body), accepted.token, 0, from});
+  state.receiving.emplace(accepted.token, publish.id);
+  if (known) return route({std::move(publish.body), accepted.token, 0, from});
+  writes().put_received(who_->id(), {publish.id, from, false});
+  inbound_.recorded(publish.id, from);
+  after_.push_back({after_commit::kind::noted, accepted.token, false});
+  state.noted.emplace(accepted.token, noted_publish{std::move(publish.body), from, input_});
+}
+
+/// Its record is committed, or cannot be.
+void session::noted(std::uint64_t token, bool ok) {
+  auto& all = rare().noted;
+  if (!all.contains(token)) return;
+  if (!ok) {
+    // What is behind it must not come before it when the client sends them again.
+    for (auto& [each, kept] : std::exchange(all, {})) {
+      rare().receiving.erase(each);
+      inbound_.completed(each, mqtt::reason_code::implementation_specific_error, *this);
+    }
+    return;
+  }
+  auto node = all.extract(token);
+  auto& kept = node.mapped();
+  // What it came with is held until it is routed.
+  const auto at_hand = std::exchange(input_, std::move(kept.input));
+  route({std::move(kept.body), token, 0, kept.from});
+  input_ = at_hand;
+}
+
+/// What its topic shard says to a message that was recorded.
+void session::taken(std::uint64_t token, mqtt::reason_code reason) {
+  const auto id = rare_->receiving.extract(token).mapped();
+  if (!mqtt::is_error(reason)) return inbound_.completed(token, reason, *this);
+  // The client may use the packet id for another message when it hears of this.
+  writes().erase_received(who_->id(), id);
+  after_.push_back({after_commit::kind::taken, token, false, reason});
+}
+
+/// The client is gone: whenever it sends again what was taken, that need not be routed.
+void session::note_taken() {
+  if (context_.remote == nullptr || !durable()) return;
+  for (const auto& each : inbound_.taken_since()) writes().put_received(who_->id(), each);
+}
+
+}  // namespace troupe::broker
