@@ -137,7 +137,7 @@ class session final : public runtime::lean_actor,
   void on_deliver(const deliver_alike& all);
   bool may_receive(std::string_view topic);
 
-  // session_once.cpp
+  // once/session_once.cpp
   void route_once(client_publish& publish,
                   const troupe::session::inbound_flow::accepted& accepted);
   void noted(std::uint64_t token, bool ok);

@@ -112,7 +112,7 @@ class topic_shard final : public runtime::lean_actor {
   void mark_done(const commitment& of, part& which);
   void tick();
   void find_mixed();
-  // topic_shard_once.cpp
+  // once/topic_shard_once.cpp
   origin_table::part* origins(shard_id session_shard);
   bool came_before(const publish_item& item, part& in);
   void doubt_origins(const part& of);

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "actors/broker/remote/origin_table.hpp"
+#include "actors/broker/once/origin_table.hpp"
 #include "actors/broker/remote/peer_frame.hpp"
 #include "actors/broker/remote/session_table.hpp"
 #include "actors/broker/shard_owner.hpp"

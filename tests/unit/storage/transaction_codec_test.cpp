@@ -90,7 +90,7 @@ TEST_CASE("a transaction comes back from its bytes", "[store][transaction codec]
   // The bytes are those of the schema.
   stored::transaction_record record;
   REQUIRE(record.ParseFromString(bytes));
-  CHECK(record.writes_size() == 16);
+  CHECK(record.writes_size() == 19);
   CHECK(record.runs_size() == 2);
   CHECK(record.first_order() == 1'000'000'000'000);
   CHECK(record.runs(0).run().items_size() == 2);

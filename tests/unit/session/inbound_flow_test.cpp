@@ -1,0 +1,102 @@
+#include "protocol/session/inbound_flow.hpp"
+#include "tests/support/catch.hpp"
+
+namespace troupe::session {
+namespace {
+
+using enum mqtt::qos;
+using verdict = inbound_flow::verdict;
+
+/// What a flow wants done.
+struct heard final : session_effects {
+  std::vector<mqtt::ack_packet> sent;
+  std::vector<mqtt::packet_id> erased;
+  std::string disconnected;
+
+  void send(const mqtt::ack_packet& ack) override { sent.push_back(ack); }
+  void erase_received(mqtt::packet_id id) override { erased.push_back(id); }
+  void disconnect(mqtt::reason_code, std::string_view sentence) override {
+    disconnected = sentence;
+  }
+  void send(const publish_out&) override {}
+  void send(const mqtt::suback_packet&) override {}
+  void send_pingresp() override {}
+  bool writable() override { return true; }
+  void route(routed_publish) override {}
+  void redispatch(const delivery&) override {}
+  void dropped(const mqtt::message&, drop_reason) override {}
+  void record_outgoing(mqtt::packet_id, std::uint64_t, bool) override {}
+  void erase_outgoing(mqtt::packet_id) override {}
+  void settle(const stored_place&, std::size_t) override {}
+  void want_page(std::uint64_t, std::uint32_t, std::uint64_t) override {}
+};
+
+struct world {
+  session_limits limits;
+  heard fx;
+  inbound_flow flow{limits, true};
+
+  world() { flow.connected(mqtt::protocol_version::v5); }
+  bool answered(mqtt::ack_kind kind, mqtt::packet_id id) const {
+    return !fx.sent.empty() && fx.sent.back().kind == kind && fx.sent.back().id == id;
+  }
+};
+
+TEST_CASE("a QoS 2 message that was recorded and perhaps routed is routed again, as it was",
+          "[session]") {
+  world w;
+  const origin from{3, 8};
+  w.flow.restore({{7, from, false}, {5, {3, 7}, true}});
+  const auto again = w.flow.publish(exactly_once, 7, w.fx);
+  CHECK(again.what == verdict::route);
+  CHECK(again.recorded == from);
+  // Sent once more before the outcome is known: a duplicate of that.
+  CHECK(w.flow.publish(exactly_once, 7, w.fx).what == verdict::duplicate);
+  CHECK(w.fx.sent.empty());
+  w.flow.completed(again.token, mqtt::reason_code::success, w.fx);
+  REQUIRE(w.fx.sent.size() == 2);
+  CHECK(w.answered(mqtt::ack_kind::pubrec, 7));
+  // One that was taken is answered at once.
+  CHECK(w.flow.publish(exactly_once, 5, w.fx).what == verdict::duplicate);
+  CHECK(w.answered(mqtt::ack_kind::pubrec, 5));
+}
+
+TEST_CASE("PUBREL of a recorded message releases it: the client has seen PUBREC", "[session]") {
+  world w;
+  w.flow.restore({{7, {3, 8}, false}});
+  w.flow.pubrel(7, w.fx);
+  CHECK(w.fx.erased == std::vector<mqtt::packet_id>{7});
+  w.flow.released(7, w.fx);
+  CHECK(w.answered(mqtt::ack_kind::pubcomp, 7));
+  CHECK_FALSE(w.flow.publish(exactly_once, 7, w.fx).recorded);
+}
+
+TEST_CASE("what was taken since it was recorded is told once", "[session]") {
+  world w;
+  const auto first = w.flow.publish(exactly_once, 1, w.fx);
+  w.flow.recorded(1, {2, 1});
+  const auto second = w.flow.publish(exactly_once, 2, w.fx);
+  w.flow.recorded(2, {2, 2});
+  CHECK(w.flow.taken_since().empty());
+  w.flow.completed(first.token, mqtt::reason_code::success, w.fx);
+  CHECK(w.flow.taken_since() == std::vector<received_exchange>{{1, {2, 1}, true}});
+  CHECK(w.flow.taken_since().empty());
+  w.flow.completed(second.token, mqtt::reason_code::quota_exceeded, w.fx);
+  CHECK(w.flow.taken_since().empty());
+  CHECK(w.flow.unreleased() == 1);
+}
+
+TEST_CASE("an id that cannot be erased yet may be released again", "[session]") {
+  world w;
+  const auto one = w.flow.publish(exactly_once, 1, w.fx);
+  w.flow.completed(one.token, mqtt::reason_code::success, w.fx);
+  w.flow.pubrel(1, w.fx);
+  w.flow.pubrel(1, w.fx);  // PUBCOMP is on its way
+  CHECK(w.fx.erased.size() == 1);
+  w.flow.not_released(1);
+  w.flow.pubrel(1, w.fx);
+  CHECK(w.fx.erased.size() == 2);
+}
+
+}  // namespace
+}  // namespace troupe::session
