@@ -197,7 +197,9 @@ void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
     const session_id id(named.session());
     if (number(id.shard()) >= context_.remote->shards()) continue;
     auto who = context_.remote->sessions().find(id);
-    const bool owned = context_.remote->serves(id.shard());
+    // What has an origin has to wait until this actor and the session shard are in one epoch.
+    const bool owned = context_.remote->serves(id.shard()) &&
+                       (item.number() == 0 || origins(id.shard()) != nullptr);
     const bool not_here = who ? who->kept() && (!owned || who->remote()) : !owned;
     // Perhaps a clean session that is gone: its owner says so, and that is the end of it.
     if (named.level() != 0 && not_here && !is_refused(id.shard(), pending))
