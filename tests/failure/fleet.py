@@ -18,7 +18,7 @@ PAUSE = 0.05             # of whoever waits: the clients share an interpreter wi
 SETTLED_WITHIN = 40.0   # at the end, for what is still on its way
 READY_WITHIN = 30.0     # a node that was started again, or may go on
 # Whether QoS 2 that comes twice after a change of owner fails a test, or is only counted.
-ONCE = os.environ.get("TROUPE_QOS2_ONCE", "0") == "1"
+ONCE = os.environ.get("TROUPE_QOS2_ONCE", "1") == "1"
 
 
 def settings(**more):
