@@ -216,9 +216,20 @@ void shard_keeper::settle(shard_id shard, kept& of) {
 /// With patience: who has just come back catches up first, and nobody is served by a
 /// shard that wanders.
 void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& seen) {
-  const auto preferred = state_->map().shards[number(shard)].replicas.front();
+  const auto& replicas = state_->map().shards[number(shard)].replicas;
+  const auto preferred = replicas.front();
   const auto now = loop().now();
   if (preferred == settings_.self || transfers_ >= settings_.most_transfers) return;
+  // A witness serves for as long as nobody else can.
+  if (is_witness(settings_.self)) {
+    for (const auto node : replicas) {
+      if (is_witness(node) || !seen.heard.contains(node) || !seen.near.contains(node)) continue;
+      of.changing = true;
+      ++transfers_;
+      return groups_.transfer(shard, node, ended(shard, true));
+    }
+    return;
+  }
   const auto heard = heard_.find(preferred);
   if (heard == heard_.end() || now - heard->second < settings_.patience_ms ||
       now - of.owned_since < settings_.patience_ms / 2 || !seen.near.contains(preferred))
@@ -226,6 +237,11 @@ void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& 
   of.changing = true;
   ++transfers_;
   groups_.transfer(shard, preferred, ended(shard, true));
+}
+
+bool shard_keeper::is_witness(cluster::node_id node) const {
+  const auto* who = state_->find(node);
+  return who != nullptr && who->kind == cluster::member_kind::witness;
 }
 
 shard_groups::changed shard_keeper::ended(shard_id shard, bool preferring) {
@@ -257,7 +273,10 @@ void shard_keeper::give_all_away(std::function<void()> then) {
       if (at != group.followers.end() && !at->snapshot && at->match + near_entries >= group.last)
         able.push_back(server.node);
     }
-    const auto& from = able.empty() ? others : able;
+    auto& from = able.empty() ? others : able;
+    // Not to a witness, if there is another one.
+    if (std::ranges::any_of(from, [&](auto node) { return !is_witness(node); }))
+      std::erase_if(from, [&](auto node) { return is_witness(node); });
     // In turn, so that not all of it comes to one node.
     if (!from.empty())
       groups_.transfer(shard, from[turn++ % from.size()], [last](raft::outcome) {});

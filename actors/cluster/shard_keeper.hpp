@@ -29,7 +29,7 @@ struct keeper_settings {
 
 /// Makes the replicas on this node what the map says: starts those that it is to hold, and,
 /// for the shards that it owns, brings the servers of the group to the replica set, one change
-/// after the other, and then the ownership to the first of it. A replica that the
+/// after the other, and then the ownership to the first of it (from a witness to any other). A replica that the
 /// map takes away goes on until the owner has said that its group does without (settled),
 /// and is then erased.
 ///
@@ -66,6 +66,7 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
   void prefer(shard_id shard, kept& of, const cluster::group_sight& seen);
   void settle(shard_id shard, kept& of);
   bool wanted_here(shard_id shard) const;
+  bool is_witness(cluster::node_id node) const;
   void tell_held();
   void give_all_away(std::function<void()> then);
   shard_groups::changed ended(shard_id shard, bool preferring);

@@ -179,7 +179,7 @@ struct cluster_configuration {
   std::vector<endpoint> seeds;         // nodes to ask for a cluster; its own address does no harm
   std::uint32_t bootstrap_expect = 1;  // members that the first shard map waits for
   std::uint32_t replicas = 3;          // of a shard, wanted when the cluster is made
-  bool witness = false;                // votes, holds no data and takes no devices
+  bool witness = false;                // votes and takes no devices, see cluster/map/placement.hpp
   std::chrono::milliseconds election_timeout{1000};
   std::chrono::milliseconds heartbeat{100};
   std::uint64_t window = 8ull * 1024 * 1024;         // bytes under way to one peer

@@ -210,7 +210,8 @@ constexpr key<configuration> table[] = {
     cluster<&g::replicas>("cluster.replicas", k::integer, restart, key_range{1, 7}, "3", "",
                           "Nodes that hold each shard of a new cluster, or as many as there are."),
     cluster<&g::witness>("cluster.witness", k::boolean, restart, any_flag, "false", "",
-                         "Whether this node only votes: it holds no data and takes no devices."),
+                         "Whether this node is there for its vote: it takes no devices, serves no shard while another "
+                         "node can, and holds the third replica where two nodes hold the others."),
     cluster<&g::election_timeout>("cluster.election_timeout", k::duration, restart,
                                   key_range{50, 60 * second}, R"("1s")", "",
                                   "Silence of a leader after which the others elect one."),

@@ -125,6 +125,7 @@ std::string node_runtime::end_reason() const {
 
 std::string node_runtime::parts::listen(const access& rights) {
   auto& loops = context->loops;
+  if (cluster && configuration->cluster.witness) return {};  // it takes no devices
   for (std::size_t i = 0; i < configuration->listeners.size(); ++i) {
     const auto& wanted = configuration->listeners[i];
     auto& loop = loops.loop(static_cast<unsigned>(i) % loops.loops());

@@ -252,8 +252,8 @@ std::string cluster_state::refusal_of(const replica_set& set, std::size_t shard)
     const auto* who = find(node);
     if (who == nullptr)
       return of + " would be on node " + to_string(node) + ", which is no member.";
-    if (who->kind == member_kind::witness)
-      return of + " would be on " + who->name + ", a witness, which holds no data.";
+    if (who->kind == member_kind::witness && node == set.front())
+      return of + " would be owned by " + who->name + ", a witness, which serves nobody.";
     const bool held = std::ranges::find(now, node) != now.end();
     if (who->state != member_state::up && !held)
       return of + " would come to " + who->name + ", which is " +

@@ -9,7 +9,8 @@
 
 namespace troupe::cluster {
 
-/// A witness votes and holds no data.
+/// A witness votes, for the cluster and, where two full members hold a shard, for that shard. It
+/// serves nobody.
 enum class member_kind : std::uint8_t { full, witness };
 
 /// joining: known, still catching up. up: counts. leaving: gives its shards

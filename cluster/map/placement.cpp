@@ -155,24 +155,65 @@ std::size_t missing(const replica_set& from, const replica_set& in) {
       std::ranges::count_if(from, [&](node_id node) { return !holds(in, node); }));
 }
 
+std::vector<node_id> up_of(const std::map<node_id, member>& members, member_kind kind) {
+  std::vector<node_id> nodes;
+  for (const auto& [node, who] : members)
+    if (who.kind == kind && who.state == member_state::up) nodes.push_back(node);
+  return nodes;
+}
+
+/// One for each set, last in it. Who has it already keeps it, unless others have fewer.
+void add_witnesses(std::vector<replica_set>& sets, const std::vector<replica_set>& before,
+                   const std::vector<node_id>& witnesses) {
+  std::map<node_id, std::size_t> load;
+  for (const node_id each : witnesses) load[each] = 0;
+  const auto most = (sets.size() + witnesses.size() - 1) / witnesses.size();
+  std::vector<node_id> chosen(sets.size(), no_node);
+  for (std::size_t shard = 0; shard < sets.size(); ++shard)
+    for (const node_id node : before[shard])
+      if (auto found = load.find(node); found != load.end() && found->second < most) {
+        chosen[shard] = node;
+        ++found->second;
+        break;
+      }
+  for (std::size_t shard = 0; shard < sets.size(); ++shard) {
+    if (chosen[shard] == no_node) {
+      const auto least = std::ranges::min_element(load, {}, [&](const auto& each) {
+        return std::pair(each.second, mixed(shard, each.first));
+      });
+      chosen[shard] = least->first;
+      ++least->second;
+    }
+    sets[shard].push_back(chosen[shard]);
+  }
+}
+
 }  // namespace
+
+replica_numbers replicas_of_each(const std::map<node_id, member>& members, std::uint32_t wanted) {
+  replica_numbers result;
+  result.full = static_cast<std::uint32_t>(std::min(
+      {std::size_t{wanted}, up_of(members, member_kind::full).size(), most_replicas}));
+  // Of an even number half is no majority: one that is lost may be one too many.
+  result.witness = result.full != 0 && result.full % 2 == 0 && result.full < wanted &&
+                   !up_of(members, member_kind::witness).empty();
+  return result;
+}
 
 placement_plan plan(const std::map<node_id, member>& members, const shard_map& now,
                     std::uint32_t wanted, std::uint16_t shards) {
   placement_plan result;
   result.base = now.version;
-  std::vector<node_id> nodes;
-  for (const auto& [node, who] : members) {
-    if (who.kind == member_kind::full && who.state == member_state::up) nodes.push_back(node);
-  }
-  result.replicas =
-      static_cast<std::uint32_t>(std::min({std::size_t{wanted}, nodes.size(), most_replicas}));
+  const auto nodes = up_of(members, member_kind::full);
+  const auto each_has = replicas_of_each(members, wanted);
+  result.replicas = each_has.full;
   if (result.replicas == 0) return result;
   std::vector<replica_set> before(shards);
   for (std::size_t i = 0; i < std::min<std::size_t>(shards, now.shards.size()); ++i)
     before[i] = now.shards[i].replicas;
   auto after = placing(nodes, before, result.replicas).run();
   even_owners(after, before, nodes);
+  if (each_has.witness) add_witnesses(after, before, up_of(members, member_kind::witness));
   for (std::size_t i = 0; i < after.size(); ++i) {
     if (after[i] == before[i]) continue;
     result.copies += missing(after[i], before[i]);
@@ -204,6 +245,7 @@ std::string describe(const placement_plan& what, const cluster_state& state) {
   for (const auto& [node, who] : state.members()) {
     if (who.kind == member_kind::full) by_node[node] = {};
   }
+  // Witnesses come in where they hold something, or are to.
   for (const auto& each : state.map().shards) {
     for (const node_id node : each.replicas) {
       auto& of = by_node[node];

@@ -32,10 +32,21 @@ struct placement_plan {
   bool operator==(const placement_plan&) const = default;
 };
 
+struct replica_numbers {
+  std::uint32_t full = 0;  // on full members
+  bool witness = false;    // and one on a witness
+
+  std::size_t all() const noexcept { return full + (witness ? 1U : 0U); }
+};
+/// How many replicas each shard is to have with these members.
+replica_numbers replicas_of_each(const std::map<node_id, member>& members, std::uint32_t wanted);
+
 /// Where shards are to be, by these rules:
 /// - a shard has min(wanted, nodes) replicas, no two on one node; only full
 ///   members that are up count as nodes. Without any, there is no plan: what
 ///   leaving members hold stays;
+/// - where that is an even number below `wanted`, two nodes mostly, a witness that is up has one
+///   more, never the first: its vote makes the majority when a node is lost;
 /// - the nodes' numbers of replicas differ by one at most, and so do their numbers
 ///   of preferred owners;
 /// - of all such placements one that copies few replicas, then one that moves few owners;

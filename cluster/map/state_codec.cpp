@@ -89,8 +89,9 @@ std::string cluster_state::inconsistency() const {
       return "a shard in it has too many replicas, or two on one node";
     for (const node_id node : each.replicas) {
       const auto* who = find(node);
-      if (who == nullptr || who->kind == member_kind::witness)
-        return "a shard in it is on a node that holds no data";
+      if (who == nullptr) return "a shard in it is on a node that is no member";
+      if (who->kind == member_kind::witness && node == each.replicas.front())
+        return "a shard in it is to be owned by a witness";
     }
   }
   return {};

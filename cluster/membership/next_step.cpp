@@ -104,13 +104,14 @@ class looking {
   /// Nodes have come, or one was evicted: each shard may have more replicas. Where all have as
   /// many as wanted nothing moves unasked.
   bool lacks_replicas() const {
-    const auto able = static_cast<std::size_t>(
-        std::ranges::count_if(state_.members(), [](const auto& each) {
-          return each.second.kind == member_kind::full && each.second.state == member_state::up;
-        }));
-    const auto wanted = std::min<std::size_t>(able, state_.wanted_replicas());
+    const auto wanted = replicas_of_each(state_.members(), state_.wanted_replicas());
     return std::ranges::any_of(state_.map().shards, [&](const shard_entry& each) {
-      return each.replicas.size() < wanted;
+      const auto full = static_cast<std::size_t>(
+          std::ranges::count_if(each.replicas, [&](node_id node) {
+            const auto* who = state_.find(node);
+            return who != nullptr && who->kind == member_kind::full;
+          }));
+      return full < wanted.full || (wanted.witness && full == each.replicas.size());
     });
   }
 

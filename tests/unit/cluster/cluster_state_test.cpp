@@ -158,7 +158,7 @@ TEST_CASE("impossible replica sets are refused", "[map]") {
   CHECK(try_set({}) == "Shard 2 would have no replica.");
   CHECK(try_set({id(1), id(1)}) == "Shard 2 would have two replicas on one node.");
   CHECK(try_set({id(9)}) == "Shard 2 would be on node 0000000000000009, which is no member.");
-  CHECK(try_set({id(5)}) == "Shard 2 would be on n5, a witness, which holds no data.");
+  CHECK(try_set({id(5), id(1)}) == "Shard 2 would be owned by n5, a witness, which serves nobody.");
   CHECK(try_set({id(4)}) == "Shard 2 would come to n4, which is joining.");
   CHECK(refusal(state, cmd::place{base, {{shard_id{8}, {id(1)}}}}) ==
         "There is no shard 8: the cluster has 8.");

@@ -42,7 +42,18 @@ struct site {
     for (const auto& [node, who] : nodes)
       if (who.kind == member_kind::full && who.state == member_state::up) all[node] = 0;
     for (const auto& each : map.shards)
-      for (const auto node : each.replicas) ++all[node];
+      for (const auto node : each.replicas)
+        if (const auto found = all.find(node); found != all.end()) ++found->second;
+    return all;
+  }
+
+  loads witnessed() const {
+    loads all;
+    for (const auto& [node, who] : nodes)
+      if (who.kind == member_kind::witness) all[node] = 0;
+    for (const auto& each : map.shards)
+      for (const auto node : each.replicas)
+        if (const auto found = all.find(node); found != all.end()) ++found->second;
     return all;
   }
 
@@ -61,12 +72,15 @@ struct site {
 
   void check(const placement_plan& made) const {
     for (const auto& each : map.shards) {
-      REQUIRE(each.replicas.size() == made.replicas);
+      const auto wanted_of_each = replicas_of_each(nodes, wanted);
+      REQUIRE(wanted_of_each.full == made.replicas);
+      REQUIRE(each.replicas.size() == wanted_of_each.all());
       const std::set<node_id> distinct(each.replicas.begin(), each.replicas.end());
       REQUIRE(distinct.size() == each.replicas.size());
       for (const auto node : each.replicas) {
         REQUIRE(nodes.contains(node));
-        REQUIRE(nodes.at(node).kind == member_kind::full);
+        const bool last = wanted_of_each.witness && node == each.replicas.back();
+        REQUIRE(nodes.at(node).kind == (last ? member_kind::witness : member_kind::full));
         REQUIRE(nodes.at(node).state == member_state::up);
       }
     }
@@ -117,16 +131,51 @@ TEST_CASE("one, two, three and four nodes", "[placement]") {
   CHECK(at.apply().copies == 6);
 }
 
-TEST_CASE("a witness and who is not up hold nothing", "[placement]") {
+TEST_CASE("who is not up holds nothing", "[placement]") {
   site at;
   at.add(1);
   at.add(2);
-  at.add(3, member_kind::witness);
   at.add(4);
   at.nodes[id(4)].state = member_state::joining;
   const auto made = at.apply();
   CHECK(made.replicas == 2);
   CHECK(at.replicas().size() == 2);
+}
+
+TEST_CASE("a witness has the third replica while there are two nodes", "[placement]") {
+  site at;
+  at.add(1);
+  at.add(3, member_kind::witness);
+  CHECK(at.apply().copies == 64);  // half of one is none
+  CHECK(at.witnessed() == loads{{id(3), 0}});
+  at.add(2);
+  const auto second = at.apply();
+  CHECK(second.replicas == 2);
+  CHECK(second.copies == 128);
+  CHECK(at.witnessed() == loads{{id(3), 64}});
+  // A second one takes half of them when there is a plan, and comes without harm.
+  at.add(5, member_kind::witness);
+  CHECK(at.apply().copies == 32);
+  CHECK(at.witnessed() == loads{{id(3), 32}, {id(5), 32}});
+  at.nodes.erase(id(5));
+  CHECK(at.apply().copies == 32);
+  SECTION("a third node takes over from it") {
+    at.add(4);
+    const auto third = at.apply();
+    CHECK(third.replicas == 3);
+    CHECK(third.dropped == 64);
+    CHECK(at.witnessed() == loads{{id(3), 0}});
+  }
+  SECTION("with two wanted it is not asked") {
+    at.wanted = 2;
+    CHECK(at.apply().dropped == 64);
+    CHECK(at.witnessed() == loads{{id(3), 0}});
+  }
+  SECTION("one node alone does without") {
+    at.nodes.erase(id(2));
+    at.apply();
+    CHECK(at.witnessed() == loads{{id(3), 0}});
+  }
 }
 
 TEST_CASE("without any node nothing is planned", "[placement]") {
