@@ -17,8 +17,6 @@ LOOK = 0.25
 PAUSE = 0.05             # of whoever waits: the clients share an interpreter with him
 SETTLED_WITHIN = 40.0   # at the end, for what is still on its way
 READY_WITHIN = 30.0     # a node that was started again, or may go on
-# Whether QoS 2 that comes twice after a change of owner fails a test, or is only counted.
-ONCE = os.environ.get("TROUPE_QOS2_ONCE", "1") == "1"
 
 
 def settings(**more):
@@ -155,15 +153,15 @@ class Fleet:
         """What the whole history must be; a line of figures."""
         ledger = self.ledger
         self.check()
-        wrong = ledger.missing() or ledger.disordered or self.waiting() or (ONCE and ledger.twice)
+        wrong = ledger.missing() or ledger.disordered or self.waiting() or ledger.twice
         assert not wrong, self.tell()
         assert ledger.counts["acknowledged"] > 10 * SHARDS
         illegal = sum((device.illegal for device in self.devices), collections.Counter())
         assert not illegal, illegal
         refused = {k: n for k, n in ledger.counts.items() if k.startswith("refused")}
         return (f"{ledger.counts['acknowledged']} acknowledged, {ledger.counts['received']} received,"
-                f" 0 lost, 0 out of order, {ledger.again} of QoS 1 again, {len(ledger.twice)} of"
-                f" QoS 2 twice, {refused or 'none'} refused,"
+                f" 0 lost, 0 out of order, {ledger.again} of QoS 1 again, no QoS 2 twice"
+                f" but {ledger.twice_in_group} in the group, {refused or 'none'} refused,"
                 f" {sum(d.connections for d in self.devices)} connections")
 
 
