@@ -7,6 +7,7 @@
 #include "actors/broker/session_shard.hpp"
 #include "actors/broker/tell.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
 #include "protocol/topics/names.hpp"
 
 namespace troupe::broker {
@@ -89,6 +90,7 @@ void session_shard::node_lost(entry& e) {
                }
                lost.record.id = who->id();
                lost.record.client_id = who->client_id();
+               announce_presence(lost);
                context_.sessions.fetch_add(1);
                context_.durable_sessions.fetch_add(1);
                context_.subscriptions.fetch_add(lost.subscriptions.size());
@@ -152,6 +154,7 @@ void session_shard::publish_will(const entry& e) {
   f.publisher = e.who->id().value;
   auto batch = std::make_shared<publish_batch>();
   batch->from = e.who->id();
+  batch->client = cluster::stable_hash(e.who->client_id());
   batch->items.emplace_back().body = mqtt::message::make(f);
   tell(context_.topic_shard(e.will->will.topic), publish_request{std::move(batch)});
 }
@@ -349,6 +352,12 @@ void session_shard::announce(const entry& e, const storage::subscription_record&
   context_.announce_route(std::move(change));
 }
 
+/// Whoever chooses among the members of its groups has to know whether its client is there.
+void session_shard::announce_presence(const entry& e) {
+  for (const auto& s : e.subscriptions)
+    if (topics::is_shared_prefix(s.filter)) announce(e, s, true);
+}
+
 void session_shard::loaded() {
   loading_ = false;
   context_.remote->set_serves(shard_, true);
@@ -396,8 +405,6 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
         context_.durable_sessions.fetch_sub(1);
         context_.subscriptions.fetch_sub(e.subscriptions.size());
       }
-      e.subscriptions = {};
-      e.record = {};
       e.at = from;
       e.life = claim.life();
       e.who->life(e.life);
@@ -405,6 +412,9 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.who->stream(next_life());
       e.who->awake_at(from);
       e.who->online(claim.disconnected_at() == 0);
+      announce_presence(e);
+      e.subscriptions = {};
+      e.record = {};
       // From now on it hears of what comes; what came before it has to read.
       peer::SessionGrant known;
       known.set_session(id.value);
