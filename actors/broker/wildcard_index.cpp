@@ -31,7 +31,7 @@ void wildcard_index::begin_audit() {
   };
   of.erase_if = [this](const std::function<bool(const subscription&)>& gone) { erase_if(gone); };
   of.explain = [](const std::string&, route_report&) {};  // topic shards match
-  audit_ = std::make_unique<route_audit>(context_, wildcard_shard, ledger_, std::move(of));
+  audit_ = std::make_unique<route_audit>(context_, wildcard_shard, view_, ledger_, std::move(of));
 }
 
 void wildcard_index::ask(route_question question) {

@@ -20,15 +20,24 @@ route_sum operator-(const route_sum& a, const route_sum& b) {
 
 }  // namespace
 
-route_audit::route_audit(broker_context& context, std::uint16_t number, const route_ledger& ledger,
-                         host of)
-    : context_(context), number_(number), ledger_(ledger), host_(std::move(of)) {
+route_audit::route_audit(broker_context& context, std::uint16_t number, const topic_view& view,
+                         const route_ledger& ledger, host of)
+    : context_(context),
+      number_(number),
+      view_(view),
+      ledger_(ledger),
+      host_(std::move(of)),
+      next_request_(context.remote->first_request()) {
   ticks_ = number % check_every;  // not all at once
 }
 
 bool route_audit::concerns(std::uint8_t kind) noexcept {
   const auto k = static_cast<frame_kind>(kind);
   return k >= frame_kind::route_check && k <= frame_kind::route_report;
+}
+
+std::uint64_t route_audit::epoch() const {
+  return number_ == wildcard_shard ? 0 : view_.owner(shard_id{number_}).epoch;
 }
 
 // --- the announcer -----------------------------------------------------------------
@@ -50,14 +59,20 @@ void route_audit::send_sums() {
     kept.set_shard(i);
     kept.set_epoch(epoch);
   }
-  for (const auto node : holders)
+  frame.set_to_epoch(epoch());
+  for (const auto node : holders) {
+    frame.set_pairing(view_.pairing(node));
     context_.remote->send(node, frame_kind::route_check, number_, frame);
+  }
 }
 
 // --- the holder --------------------------------------------------------------------
 
 void route_audit::on_check(cluster::node_id from, const peer::RouteCheck& frame) {
-  if (!host_.holds()) return;
+  // What was told for another owner, or before the link broke, says nothing of what is held now.
+  // The next check comes soon.
+  if (!host_.holds() || frame.to_epoch() != epoch() || frame.pairing() != view_.pairing(from))
+    return;
   bool wanted = false;
   const auto compare = [&](std::uint32_t shard, const peer::RouteSum& told, const route_sum& held,
                            bool late) {
@@ -81,7 +96,7 @@ void route_audit::on_check(cluster::node_id from, const peer::RouteCheck& frame)
     compare(kept.shard(), kept, ledger_.kept(shard), here < kept.epoch());
   }
   if (!wanted) return;
-  repairing_.push_back(from);
+  if (std::ranges::find(repairing_, from) == repairing_.end()) repairing_.push_back(from);
   context_.remote->send(from, frame_kind::routes_wanted, number_, peer::RoutesWanted{});
 }
 
@@ -155,9 +170,9 @@ void route_audit::tick() {
 
 route_report route_audit::report_for(const std::string& topic) const {
   route_report report;
-  report.by = context_.remote->self();
+  report.by = view_.self;
   report.answered = host_.holds();
-  if (number_ != wildcard_shard) report.owner = context_.remote->owner(shard_id{number_});
+  if (number_ != wildcard_shard) report.owner = view_.owner(shard_id{number_});
   report.drifts = drifts_;
   if (!topic.empty()) {
     host_.explain(topic, report);
@@ -175,7 +190,7 @@ void route_audit::ask(route_question question, const std::vector<cluster::node_i
   frame.set_request(request);
   frame.set_topic(question.topic);
   for (const auto node : nodes) {
-    if (node == context_.remote->self())
+    if (node == view_.self)
       made.reports.push_back(report_for(question.topic));
     else if (context_.remote->send(node, frame_kind::route_question, number_, frame))
       made.silent.push_back(node);

@@ -44,8 +44,9 @@ class route_audit {
     std::function<void(const std::string& topic, route_report&)> explain;
   };
 
-  /// `number`: as on the link, see peer_frame.
-  route_audit(broker_context& context, std::uint16_t number, const route_ledger& ledger, host of);
+  /// `number`: as on the link, see peer_frame. `view` and `ledger` are of the same actor.
+  route_audit(broker_context& context, std::uint16_t number, const topic_view& view,
+              const route_ledger& ledger, host of);
 
   /// Frames for this class.
   static bool concerns(std::uint8_t kind) noexcept;
@@ -72,6 +73,8 @@ class route_audit {
   using part = std::pair<cluster::node_id, std::uint32_t>;
   static constexpr std::uint32_t clean = 0x1'0000;
 
+  /// Of the topic shard; 0: this is the wildcard index, which has no owner.
+  std::uint64_t epoch() const;
   route_report report_for(const std::string& topic) const;
   void send_sums();
   void on_check(cluster::node_id from, const peer::RouteCheck& frame);
@@ -81,13 +84,14 @@ class route_audit {
 
   broker_context& context_;
   const std::uint16_t number_;
+  const topic_view& view_;
   const route_ledger& ledger_;
   host host_;
   std::map<part, checked_routes> checks_;  // the latest
   std::map<part, difference> suspects_;
   std::vector<cluster::node_id> repairing_;
   std::map<std::uint64_t, asked> asked_;
-  std::uint64_t next_request_ = 1;
+  std::uint64_t next_request_;
   std::uint64_t drifts_ = 0;
   unsigned ticks_ = 0;
 };

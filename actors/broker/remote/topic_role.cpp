@@ -31,7 +31,7 @@ topic_role::topic_role(broker_context& context, shard_id shard, matcher& routes,
       announced_(net_.shards()),
       own_(net_.shards()),
       next_request_(net_.first_request()),
-      audit_(context, number(shard), routes.ledger(),
+      audit_(context, number(shard), view_, routes.ledger(),
              {[this] {
                 const auto to = view_.owner(shard_).node;
                 const bool there = to != cluster::no_node && to != view_.self && view_.is_up(to);

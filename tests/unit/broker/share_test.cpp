@@ -160,8 +160,7 @@ TEST_CASE("local_first serves where the publisher is, in a cluster", "[broker][c
   const bool kept = GENERATE(false, true);
   CAPTURE(kept);
   cluster_rig rig(3);
-  for (std::size_t at = 0; at < 3; ++at)
-    rig.context(at).sharing.set(rules(share_strategy::local_first));
+  rig.share_by(share_strategy::local_first);
   for (std::size_t i = 0; i < 6; ++i) {
     rig.connect(name(i), i % 3, kept ? durable : connect_terms{});
     rig.run();
@@ -222,7 +221,7 @@ TEST_CASE("sticky and hash_client choose one member in a cluster, wherever the p
   const bool kept = GENERATE(false, true);
   CAPTURE(static_cast<int>(strategy), kept);
   cluster_rig rig(3);
-  for (std::size_t at = 0; at < 3; ++at) rig.context(at).sharing.set(rules(strategy));
+  rig.share_by(strategy);
   for (std::size_t i = 0; i < 6; ++i) {
     rig.connect(name(i), i % 3, kept ? durable : connect_terms{});
     rig.run();
@@ -274,10 +273,8 @@ TEST_CASE("a member that is full on another node loses little", "[broker][cluste
   cluster_rig rig(3);
   auto few = std::make_shared<broker_limits>();
   few->max_queued_messages = 10;
-  for (std::size_t at = 0; at < 3; ++at) {
-    rig.context(at).sharing.set(rules(strategy));
-    rig.context(at).limits.set(few);
-  }
+  rig.share_by(strategy);
+  for (std::size_t at = 0; at < 3; ++at) rig.context(at).limits.set(few);
   for (std::size_t i = 0; i < 3; ++i) {
     rig.connect(name(i), i, {!kept, kept ? 1'000'000U : 0U, 1, 0});
     rig.run();
