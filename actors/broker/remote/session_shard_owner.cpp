@@ -124,6 +124,10 @@ void session_shard::end_of_lost(const subscriber_ptr& who) {
 /// Its connection is gone with a node, now.
 void session_shard::mark_lost(entry& e) {
   e.unclaimed = false;
+  if (e.who->online()) {
+    e.who->online(false);
+    announce_presence(e);
+  }
   if (e.record.disconnected_at == 0) {
     e.record.disconnected_at = loop().wall();
     storage::transaction writes;
@@ -328,6 +332,9 @@ void session_shard::adopt(storage::session_record record,
   e.life = record.life;
   e.who->life(e.life);
   e.unclaimed = record.disconnected_at == 0;
+  // Most likely it still is: a shared group must not choose another member for the moment until
+  // its node has said so.
+  e.who->online(e.unclaimed);
   uncounted_.push_back(e.who);
   context_.remote->sessions().put(e.who);
   context_.sessions.fetch_add(1);
