@@ -11,6 +11,7 @@
 
 #include "actors/broker/interfaces.hpp"
 #include "actors/broker/routing/route.hpp"
+#include "actors/broker/routing/share_chooser.hpp"
 #include "actors/observe/counters.hpp"
 #include "actors/runtime/run_loop.hpp"
 #include "protocol/auth/authorizer.hpp"
@@ -111,6 +112,7 @@ struct broker_context {
   observe::counter_set& counters;
 
   reloadable<broker_limits> limits;
+  reloadable<sharing_rules> sharing;  // none: the defaults
   reloadable<auth::authorizer> authorizer;
   wildcard_view wildcards;
 

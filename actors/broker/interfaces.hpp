@@ -10,6 +10,7 @@
 #define TROUPE_LOCAL_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::broker::name)
 TROUPE_LOCAL_MESSAGE(publish_request)
 TROUPE_LOCAL_MESSAGE(route_change)
+TROUPE_LOCAL_MESSAGE(route_question)
 TROUPE_LOCAL_MESSAGE(commit_done)
 TROUPE_LOCAL_MESSAGE(deliver)
 TROUPE_LOCAL_MESSAGE(deliver_alike)
@@ -54,6 +55,8 @@ using topic_shard_actor = cluster_aware_actor::extend<
     caf::reacts_to<publish_request>,
     // From sessions and session shards: a subscription without wildcards.
     caf::reacts_to<route_change>,
+    // From the node, for people.
+    caf::reacts_to<route_question>,
     // From the store writer.
     caf::reacts_to<commit_done>,
     // In a cluster, from the wildcard index.
@@ -63,6 +66,8 @@ using topic_shard_actor = cluster_aware_actor::extend<
 using wildcard_index_actor = cluster_aware_actor::extend<
     // From sessions and session shards; answered when every later match sees it.
     caf::reacts_to<route_change>,
+    // From the node, for people.
+    caf::reacts_to<route_question>,
     // From the node, at start: runs when all changes before it are in.
     caf::reacts_to<deferred>>;
 

@@ -12,6 +12,7 @@
 #include <boost/container/small_vector.hpp>
 #include <caf/actor_control_block.hpp>
 
+#include "actors/broker/audit/route_report.hpp"
 #include "actors/broker/credit.hpp"
 #include "actors/broker/fan_out.hpp"
 #include "actors/broker/routing/route.hpp"
@@ -59,6 +60,7 @@ struct publish_item {
 /// socket; in order. Answered by publish_outcome if any item has a token.
 struct publish_batch {
   session_id from;                // none: the broker itself
+  std::uint64_t client = 0;       // cluster::stable_hash() of its client id; 0: not its own words
   caf::strong_actor_ptr answer_to;  // may be null
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;

@@ -5,6 +5,7 @@
 #include "actors/broker/tell.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
 
 namespace troupe::broker {
 
@@ -25,6 +26,7 @@ session::session(caf::actor_config& cfg, broker_context& context, session_birth 
       limits_(context.limits.get()),
       who_(std::move(birth.who)),
       client_id_(std::move(birth.client_id)),
+      client_hash_(cluster::stable_hash(client_id_)),
       shard_(std::move(birth.shard)),
       inbound_(*limits_, who_->durable()),
       outbound_(*limits_, who_->durable()) {

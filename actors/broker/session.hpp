@@ -161,6 +161,7 @@ class session final : public runtime::lean_actor,
   void offer_retained(const mqtt::message_ptr& message, const held_subscription& terms);
   void drop_routes();
   void announce_presence();
+  void note_room();
 
   // session_effects.cpp: troupe::session::session_effects
   void send(const troupe::session::publish_out& publish) override;
@@ -198,6 +199,7 @@ class session final : public runtime::lean_actor,
   std::shared_ptr<const broker_limits> limits_;
   subscriber_ptr who_;
   std::string client_id_;
+  std::uint64_t client_hash_;  // cluster::stable_hash() of it
   session_shard_actor shard_;
   troupe::session::inbound_flow inbound_;
   troupe::session::outbound_flow outbound_;

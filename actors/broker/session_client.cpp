@@ -158,7 +158,13 @@ void session::on_deliver(const deliver_alike& all) {
 }
 
 void session::on_deliver(troupe::session::deliveries& messages) {
-  if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (phase_ == phase::ending) {
+    // It was chosen for its group before that was known; what stands in the store is handed over.
+    for (const auto& d : messages)
+      if (d.share && !d.stored && d.level != mqtt::qos::at_most_once) redispatch(d);
+    return;
+  }
+  if (phase_ == phase::resting) return;
   if (phase_ == phase::loading) return;  // it stands in the store
   for (auto& d : messages) {
     if (!may_receive(d.body->topic())) {

@@ -43,6 +43,7 @@ publish_item& session::item_for(const mqtt::message& message) {
   if (!batch) {
     batch = std::make_shared<publish_batch>();
     batch->from = who_->id();
+    batch->client = client_hash_;
     batch->answer_to = strong(*this);
     if (input_) batch->held = {input_, &input_->held};
     batches_.emplace_back(shard, batch);
@@ -161,6 +162,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
 }
 
 void session::flush() {
+  if (!durable()) note_room();
   if (context_.released()) batches_.clear();
   for (auto& [shard, batch] : batches_)
     tell_now(context_.topic_shards[number(shard)], publish_request{std::move(batch)});

@@ -164,6 +164,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::uint64_t next_life() noexcept { return owner_.epoch << 32 | ++last_life_; }
   void publish_will(const entry& e);
   void announce(const entry& e, const storage::subscription_record& s, bool add);
+  void announce_presence(const entry& e);
   void tick();
 
   /// After a start: counts what sleeping sessions are owed, one after the other.

@@ -228,6 +228,20 @@ void session::announce_presence() {
     if (topics::is_shared_prefix(filter)) change_route(true, filter, terms, 0, 0);
 }
 
+/// What waits for a clean session is in its memory alone: its groups do without it while that is
+/// full, and until half of it is gone.
+void session::note_room() {
+  const bool was = who_->full();
+  const auto most = was ? limits_->max_queued_messages / 2 : limits_->max_queued_messages;
+  const auto most_bytes = was ? limits_->max_queued_bytes / 2
+                              : limits_->max_queued_bytes - limits_->max_queued_bytes / 8;
+  const bool full = outbound_.queued() >= std::max(most, 1U) ||
+                    outbound_.queued_bytes() >= std::max<std::uint64_t>(most_bytes, 1);
+  if (full == was) return;
+  who_->full(full);
+  if (phase_ == phase::active) announce_presence();
+}
+
 void session::drop_routes() {
   for (const auto& [filter, terms] : subscriptions_) {
     change_route(false, filter, terms, 0, 0);

@@ -63,7 +63,8 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
     announcer_.store(number(announcer), std::memory_order_relaxed);
   }
 
-  /// Where its actor is awake, if not here: as the owner of its shard knows it.
+  /// Where its actor is awake, if not here: as the owner of its shard knows it. Of one that
+  /// another node announces: as that node has told with its routes.
   cluster::node_id awake_at() const noexcept {
     return cluster::node_id{awake_at_.load(std::memory_order_acquire)};
   }
@@ -84,6 +85,11 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   /// A client is connected: preferred by shared subscriptions.
   bool online() const noexcept { return online_.load(std::memory_order_relaxed); }
   void online(bool value) noexcept { online_.store(value, std::memory_order_relaxed); }
+
+  /// Its queue in memory is full: others of its shared groups come first. Of those that are
+  /// durable the store's books say so, see has_room().
+  bool full() const noexcept { return full_.load(std::memory_order_relaxed); }
+  void full(bool value) noexcept { full_.store(value, std::memory_order_relaxed); }
 
   /// The session is over: routes to it are on their way out.
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
@@ -160,6 +166,7 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   std::atomic<std::uint64_t> stream_{0};
   std::atomic<bool> durable_;
   std::atomic<bool> online_{false};
+  std::atomic<bool> full_{false};
   std::atomic<bool> ended_{false};
   std::atomic<bool> counted_;
   std::atomic<bool> trim_asked_{false};

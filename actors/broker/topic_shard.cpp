@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/broker/audit/explain.hpp"
 #include "actors/broker/tell.hpp"
 
 namespace troupe::broker {
@@ -26,7 +27,7 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
                          std::uint64_t next_offset)
     : lean_actor(cfg),
       context_(context),
-      matcher_(context),
+      matcher_(context, context.run_id + number(shard)),
       next_offset_(next_offset),
       shard_(shard) {
   if (context_.remote == nullptr) return;
@@ -55,6 +56,12 @@ void topic_shard::receive(caf::mailbox_element& m) {
     if (change->token != 0)
       tell(change->answer_to,
            route_changed{change->token, change->entry, {{context_.run_id, version}}});
+  } else if (auto* question = runtime::mutable_payload<route_question>(m)) {
+    if (role_) return role_->ask(std::move(*question));
+    std::vector<route_report> alone(1);
+    alone[0].answered = true;
+    if (!question->topic.empty()) explain(context_, matcher_, question->topic, alone[0]);
+    question->answer(std::move(alone));
   } else if (!role_) {
     return;
   } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
@@ -90,6 +97,7 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   const bool several = batch.items.size() > 1;
   last_match_.checked = false;
   publishing_ = true;
+  matcher_.from(batch.client, batch.origin);
   publish_outcomes outcomes;
   for (auto& item : batch.items) {
     const bool waits = publish_one(item, several, batch.from, pending, now);
@@ -310,6 +318,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
     if (!r.who->durable() || r.level == mqtt::qos::at_most_once || (role_ && for_others(r)))
       continue;
     if (!r.who->has_room(bytes, limits.max_queued_messages, limits.max_queued_bytes)) {
+      if (r.share && !publishing_) pending.full.push_back(r.who->id());
       if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
         continue;

@@ -74,6 +74,7 @@ class topic_shard final : public runtime::lean_actor {
     std::vector<std::uint32_t> elsewhere;  // shards of sessions that are not here
     /// By session shard, if not 0.
     boost::container::small_vector<std::pair<shard_id, std::uint64_t>, 1> attempts;
+    std::vector<session_id> full;          // members of groups without room
     publish_outcomes outcomes;
     boost::container::small_vector<part, 1> parts;
     std::uint32_t open = 0;  // commits and answers to come

@@ -8,23 +8,50 @@
 namespace troupe::broker {
 
 wildcard_index::wildcard_index(caf::actor_config& cfg, broker_context& context)
-    : lean_actor(cfg), context_(context) {
+    : lean_actor(cfg),
+      context_(context),
+      ledger_(context.remote != nullptr ? context.remote->shards() : std::uint16_t{0}) {
   if (context_.remote == nullptr) return;
   view_.self = context_.remote->self();
   view_.owners.resize(context_.remote->shards());
   own_.resize(context_.remote->shards());
   next_request_ = context_.remote->first_request();
+  begin_audit();
+}
+
+void wildcard_index::begin_audit() {
+  route_audit::host of;
+  of.holders = [this] { return view_.up; };
+  of.holds = [] { return true; };
+  of.announced = [this](shard_id s) { return context_.remote->wildcards_announced(s); };
+  of.own = [this](shard_id s) { return own_[number(s)]; };
+  of.announce = [this](cluster::node_id node) {
+    erase_if([](const subscription& s) { return s.who->ended() && !s.who->remote(); });
+    send_all(node);
+  };
+  of.erase_if = [this](const std::function<bool(const subscription&)>& gone) { erase_if(gone); };
+  of.explain = [](const std::string&, route_report&) {};  // topic shards match
+  audit_ = std::make_unique<route_audit>(context_, wildcard_shard, view_, ledger_, std::move(of));
+}
+
+void wildcard_index::ask(route_question question) {
+  if (!audit_) return question.answer({});
+  auto all = view_.up;
+  all.push_back(view_.self);
+  audit_->ask(std::move(question), all);
 }
 
 void wildcard_index::receive(caf::mailbox_element& m) {
   if (auto* change = runtime::mutable_payload<route_change>(m)) apply(*change);
   else if (auto* work = runtime::mutable_payload<deferred>(m)) work->run();
+  else if (auto* question = runtime::mutable_payload<route_question>(m)) ask(std::move(*question));
   else if (context_.remote == nullptr) return;
   else if (auto* frame = runtime::mutable_payload<peer_message>(m)) on(*frame);
   else if (auto* node = runtime::mutable_payload<peer_changed>(m)) on(*node);
   else if (auto* told = runtime::mutable_payload<routes_announced>(m)) on(*told);
   else if (auto* owner = runtime::mutable_payload<owner_now>(m))
     view_.owners[number(owner->shard)] = owner->owner;
+  else if (runtime::mutable_payload<peer_tick>(m) != nullptr) audit_->tick();
 }
 
 void wildcard_index::apply(route_change& change) {
@@ -37,7 +64,10 @@ void wildcard_index::apply(route_change& change) {
 
 std::uint64_t wildcard_index::change_routes(const route_change& change) {
   const auto key = key_of(change);
-  if (auto next = changed_route(change, routes_.find(change.filter, key)))
+  const auto* now = routes_.find(change.filter, key);
+  auto next = changed_route(change, now);
+  ledger_.change(change.filter, now, next ? &*next : nullptr);
+  if (next)
     routes_.insert(change.filter, std::move(*next));
   else
     routes_.erase(change.filter, key);
@@ -54,7 +84,9 @@ void wildcard_index::erase_if(const std::function<bool(const subscription&)>& go
   routes_.for_each([&](std::string_view filter, const broker::route& entry) {
     bool changed = false;
     auto next = route_without(entry, gone, changed);
-    if (changed) changes.push_back({std::string(filter), entry.key(), std::move(next)});
+    if (!changed) return;
+    ledger_.change(filter, &entry, next ? &*next : nullptr);
+    changes.push_back({std::string(filter), entry.key(), std::move(next)});
   });
   for (auto& each : changes) {
     if (each.next)
@@ -121,6 +153,7 @@ void wildcard_index::send_all(cluster::node_id to) {
 
 void wildcard_index::on(const peer_changed& change) {
   view_.set_up(change.node, change.up, change.pairing);
+  audit_->on(change);
   if (change.up) return send_all(change.node);
   // Clean sessions ended with their node; those that are kept will have another owner.
   erase_if([&](const subscription& s) {
@@ -150,10 +183,12 @@ void wildcard_index::on(const routes_announced& told) {
 }
 
 void wildcard_index::on_complete(cluster::node_id from, const peer::RoutesComplete& frame) {
-  if (const auto latest = announced_by_.complete(from))
+  if (const auto latest = announced_by_.complete(from)) {
     erase_if([&](const subscription& s) {
       return announcements::replaced(*s.who, from, *latest, frame);
     });
+    audit_->completed(from, frame);
+  }
   const auto count = std::min(frame.shard_size(), frame.epoch_size());
   for (int i = 0; i < count; ++i) {
     if (frame.shard(i) >= own_.size()) continue;
@@ -187,6 +222,7 @@ void wildcard_index::on_route(cluster::node_id from, const peer::RouteChange& fr
 }
 
 void wildcard_index::on(const peer_message& frame) {
+  if (route_audit::concerns(frame.kind)) return audit_->on(frame);
   // What is complete must be whole: a part of it may have got lost with an earlier link.
   const auto read = [&](auto content, auto use) {
     if (content.ParseFromString(frame.bytes) && content.pairing() == view_.pairing(frame.from))

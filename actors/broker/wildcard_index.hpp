@@ -1,8 +1,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
+#include "actors/broker/audit/route_audit.hpp"
 #include "actors/broker/context.hpp"
 #include "actors/broker/remote/announcements.hpp"
 #include "actors/broker/remote/peers.hpp"
@@ -38,6 +40,8 @@ class wildcard_index final : public runtime::lean_actor {
   void erase_if(const std::function<bool(const subscription&)>& gone);
   void tell_peers(route_change& change, std::uint64_t version);
   void send_all(cluster::node_id to);
+  void begin_audit();
+  void ask(route_question question);
   void on(const peer_message& frame);
   void on(const peer_changed& change);
   void on(const routes_announced& told);
@@ -53,6 +57,8 @@ class wildcard_index final : public runtime::lean_actor {
   std::map<std::uint64_t, waiting_change> changes_;
   std::uint64_t next_request_ = 1;  // in a cluster: see peers::first_request()
   announcements announced_by_;
+  route_ledger ledger_;
+  std::unique_ptr<route_audit> audit_;  // null: not in a cluster
 };
 
 }  // namespace troupe::broker

@@ -1,5 +1,6 @@
 // What depends on several keys: names and ports that follow from the
 // transport, and combinations that cannot work.
+#include "actors/config/define_key.hpp"
 #include "actors/config/draft.hpp"
 
 #include <algorithm>
@@ -60,6 +61,18 @@ constexpr std::size_t shortest_token = 16;
 constexpr std::string_view plain_name_rule = " must consist of letters, digits, '.', '-' and '_'";
 
 }  // namespace
+
+std::optional<std::pair<std::string, share_strategy>> parse_group_strategy(std::string_view text) {
+  const auto sign = text.rfind('=');
+  if (sign == 0 || sign == std::string_view::npos) return std::nullopt;
+  const auto group = text.substr(0, sign);
+  constexpr auto& names = choices<share_strategy>::names;
+  const auto found = std::ranges::find(names, text.substr(sign + 1));
+  // As the name of a group in $share/group/filter.
+  if (found == names.end() || group.find_first_of("/+#") != std::string_view::npos)
+    return std::nullopt;
+  return std::pair{std::string(group), static_cast<share_strategy>(found - names.begin())};
+}
 
 void draft::name_listeners() {
   std::set<std::string> names;
@@ -212,8 +225,23 @@ void draft::check_http() {
            "http.token must consist of visible ASCII characters, without spaces");
 }
 
+void draft::check_groups() {
+  std::set<std::string> groups;
+  const auto place = place_of("shared_subscription.groups");
+  for (const std::string& each : value_.shared_subscription.groups) {
+    const auto parsed = parse_group_strategy(each);
+    if (!parsed)
+      refuse(place, "shared_subscription.groups must hold entries such as \"billing=sticky\", not \"" +
+                        each + "\"; the strategy is " +
+                        definition::expected_choice(choices<share_strategy>::names));
+    else if (!groups.insert(parsed->first).second)
+      refuse(place, "shared_subscription.groups names the group \"" + parsed->first + "\" twice");
+  }
+}
+
 load_result draft::complete() && {
   check_node();
+  check_groups();
   check_http();
   check_cluster();
   name_listeners();

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace troupe::config {
@@ -19,6 +21,8 @@ enum class tls_version : std::uint8_t { v1_2, v1_3 };
 enum class queue_full_policy : std::uint8_t { drop_newest, drop_oldest };
 /// What a commit survives: the end of the process or a power cut.
 enum class durability_mode : std::uint8_t { process, fsync };
+/// Which member of a shared subscription's group gets a message.
+enum class share_strategy : std::uint8_t { round_robin, local_first, sticky, hash_client, random };
 enum class log_level : std::uint8_t { trace, debug, info, warning, error };
 enum class log_format : std::uint8_t { human, json };
 
@@ -136,6 +140,16 @@ struct auth_configuration {
   bool operator==(const auth_configuration&) const = default;
 };
 
+struct shared_subscription_configuration {
+  share_strategy strategy = share_strategy::round_robin;
+  std::vector<std::string> groups;  // "group=strategy", checked by load()
+
+  bool operator==(const shared_subscription_configuration&) const = default;
+};
+
+/// The parts of "group=strategy", or nothing.
+std::optional<std::pair<std::string, share_strategy>> parse_group_strategy(std::string_view text);
+
 struct log_configuration {
   log_level level = log_level::info;
   log_format format = log_format::human;
@@ -202,6 +216,7 @@ struct configuration {
   limits_configuration limits;
   durability_configuration durability;
   auth_configuration auth;
+  shared_subscription_configuration shared_subscription;
   log_configuration log;
   http_configuration http;
   sys_configuration sys;

@@ -42,6 +42,11 @@ struct choices<durability_mode> {
   static constexpr std::array<std::string_view, 2> names{"process", "fsync"};
 };
 template <>
+struct choices<share_strategy> {
+  static constexpr std::array<std::string_view, 5> names{"round_robin", "local_first", "sticky",
+                                                         "hash_client", "random"};
+};
+template <>
 struct choices<log_level> {
   static constexpr std::array<std::string_view, 5> names{"trace", "debug", "info", "warning",
                                                          "error"};

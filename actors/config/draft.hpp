@@ -40,6 +40,7 @@ class draft {
   void check_tls(const listener_draft& listener);
   void check_addresses();
   void check_node();
+  void check_groups();
   void check_http();
   void check_cluster();
   void check_cluster_secret();

@@ -152,6 +152,16 @@ constexpr key<configuration> table[] = {
         "auth.scram_file", k::text, reload, file_path, R"("/etc/troupe/scram")", "none",
         "Verifiers for SCRAM, the enhanced authentication of MQTT 5."),
 
+    define<&c::shared_subscription, &shared_subscription_configuration::strategy>(
+        "shared_subscription.strategy", k::choice, reload, any_flag, R"("round_robin")", "",
+        "Which member of a shared subscription ($share/group/filter) gets a message, of those that "
+        "are connected\nand have room: round_robin; local_first, in turn those on the publisher's "
+        "node; sticky, the same one as long\nas it is there; hash_client, by the publisher's client "
+        "id; random."),
+    define<&c::shared_subscription, &shared_subscription_configuration::groups>(
+        "shared_subscription.groups", k::list, reload, key_range{0, 1024}, R"([])", "",
+        "Groups with another strategy, such as [\"billing=sticky\", \"audit=hash_client\"]."),
+
     define<&c::log, &log_configuration::level>("log.level", k::choice, reload, any_flag,
                                                R"("info")", "",
                                                "trace, debug, info, warning or error."),

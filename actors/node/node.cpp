@@ -38,6 +38,21 @@ std::shared_ptr<const broker::broker_limits> limits_of(const config::configurati
   return to;
 }
 
+std::shared_ptr<const broker::sharing_rules> sharing_of(const config::configuration& from) {
+  // The two enumerations name the same, in the same order.
+  static_assert(static_cast<int>(config::share_strategy::random) ==
+                static_cast<int>(broker::share_strategy::random));
+  const auto strategy = [](config::share_strategy named) {
+    return static_cast<broker::share_strategy>(named);
+  };
+  auto to = std::make_shared<broker::sharing_rules>();
+  to->strategy = strategy(from.shared_subscription.strategy);
+  for (const auto& each : from.shared_subscription.groups)
+    if (auto parsed = config::parse_group_strategy(each))
+      to->groups.emplace(std::move(parsed->first), strategy(parsed->second));
+  return to;
+}
+
 std::string transport_name(config::transport_kind kind) {
   switch (kind) {
     case config::transport_kind::tcp:
@@ -126,6 +141,7 @@ std::vector<std::string> node::reload(
   parts_.configuration = next;
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
+  parts_.context.sharing.set(sharing_of(*next));
   parts_.reloaded(next, loaded.value.tokens);
   drain_.configured(next->node.server_reference);
   for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i) {

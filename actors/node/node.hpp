@@ -47,6 +47,7 @@ struct node_parts {
 
 /// Session limits as the configuration has them.
 std::shared_ptr<const broker::broker_limits> limits_of(const config::configuration& from);
+std::shared_ptr<const broker::sharing_rules> sharing_of(const config::configuration& from);
 
 /// Supervises the node: a shard or the wildcard index that dies is a broken
 /// invariant and ends the process; listeners are told of reloads; `$SYS` is

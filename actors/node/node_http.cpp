@@ -1,6 +1,7 @@
 // What a node answers by HTTP.
 #include "actors/broker/tell.hpp"
 #include "actors/config/changes.hpp"
+#include "actors/node/node_routes.hpp"
 #include "actors/node/node_runtime_parts.hpp"
 #include "actors/node/version.hpp"
 #include "actors/observe/api/open_api.hpp"
@@ -9,6 +10,7 @@
 #include "actors/observe/log.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
+#include "actors/observe/routes/route_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
 #include <chrono>
@@ -130,6 +132,8 @@ std::string node_runtime::parts::serve_http() {
     observe::add_cluster_routes(routes, cluster ? cluster->source() : nullptr);
     observe::add_log_routes(routes);
     observe::add_config_routes(routes, config_source());
+    observe::add_route_routes(routes,
+                              make_route_source(*context, cluster ? cluster->source() : nullptr));
     observe::add_open_api_route(routes, version);
     http =
         std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings), std::move(routes));

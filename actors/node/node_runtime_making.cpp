@@ -81,6 +81,7 @@ void node_runtime::parts::make_actors() {
   context = std::make_unique<broker::broker_context>(*system, loops, durable, *counters);
   if (cluster) cluster->attach(*context);
   context->limits.set(limits_of(*configuration));
+  context->sharing.set(sharing_of(*configuration));
   context->run_id = new_run_id();
   auto& c = *context;
   c.wildcard_index = caf::actor_cast<broker::wildcard_index_actor>(

@@ -86,6 +86,7 @@
   X(malformed_packets, "malformed_packets", "", "", "Packets that broke the protocol.") \
   X(keep_alive_timeouts, "keep_alive_timeouts", "", "", "Clients disconnected because they fell silent.") \
   X(backpressure_pauses, "backpressure_pauses", "", "", "Times that reading from a client was paused.") \
+  X(route_drift, "route_drift", "", "", "Differences between the routes of another node and what is held of them here, each repaired by a new announcement.") \
   X(publishes_refused_no_owner, "publishes_refused_no_owner", "", "", "Publishes refused because nobody served their topic shard in time.") \
   X(store_errors, "store_errors", "", "", "Transactions that the store could not write.")
 // clang-format on

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace troupe::topics {
 
@@ -122,6 +123,19 @@ class filter_trie {
     split.complete = level.done();
     const bool reserved = !topic.empty() && topic.front() == '$';
     walk(*root_.get(), split, 0, reserved, visit);
+  }
+
+  /// The same for people, who want to know the filters: calls
+  /// `visit(std::string_view filter, std::span<const Entry>)`. Allocates.
+  template <class Visit>
+  void match_named(std::string_view topic, Visit&& visit) const {
+    if (!root_) return;
+    std::vector<std::string_view> levels;
+    for (level_cursor level(topic); !level.done(); level.advance()) levels.push_back(level.level());
+    if (levels.size() > max_levels) return;
+    std::string filter;
+    const bool reserved = !topic.empty() && topic.front() == '$';
+    walk_named(*root_.get(), levels, 0, reserved, filter, visit);
   }
 
   /// Calls `visit(std::string_view filter, const Entry&)` for every entry, in
@@ -278,6 +292,30 @@ class filter_trie {
     }
     const child* next = at.children.find(text, level.hash);
     if (next) walk(*next->get(), topic, depth + 1, reserved, visit);
+  }
+
+  template <class Visit>
+  static void walk_named(const node& at, const std::vector<std::string_view>& levels,
+                         std::size_t depth, bool reserved, std::string& filter, Visit& visit) {
+    const std::size_t size = filter.size();
+    const auto descend = [&](std::string_view level, auto&& use) {
+      if (depth > 0) filter += '/';
+      filter += level;
+      use();
+      filter.resize(size);
+    };
+    const auto report = [&](const entry_set& set) {
+      set.for_each_run([&](std::span<const Entry> run) { visit(std::string_view(filter), run); });
+    };
+    const bool wildcards = depth > 0 || !reserved;
+    if (wildcards) descend("#", [&] { report(at.below); });
+    if (depth == levels.size()) return report(at.entries);
+    const auto go = [&](const node& next) {
+      walk_named(next, levels, depth + 1, reserved, filter, visit);
+    };
+    if (wildcards && at.plus) descend("+", [&] { go(*at.plus.get()); });
+    if (const child* next = at.children.find(levels[depth]))
+      descend(levels[depth], [&] { go(*next->get()); });
   }
 
   template <class Visit>

@@ -1,5 +1,6 @@
 #include "actors/broker/remote/dispatcher.hpp"
 
+#include "actors/broker/audit/route_audit.hpp"
 #include "actors/broker/tell.hpp"
 
 namespace troupe::broker {
@@ -37,12 +38,14 @@ void dispatcher::received(cluster::node_id from, cluster::channel to, std::strin
       who->settle(settled.bytes(), settled.count());
     return;
   }
-  if (head->kind >= frame_kind::store_commit) return store_.received(from, *head, message.bytes);
-  const bool routes = head->kind >= frame_kind::route && head->kind <= frame_kind::routes_complete;
+  const bool audit = route_audit::concerns(static_cast<std::uint8_t>(head->kind));
+  if (!audit && head->kind >= frame_kind::store_commit) return store_.received(from, *head, message.bytes);
+  const bool routes =
+      audit || (head->kind >= frame_kind::route && head->kind <= frame_kind::routes_complete);
   if (routes && head->shard == wildcard_shard)
     return tell(context_.wildcard_index, std::move(message));
   if (head->shard >= context_.topic_shards.size()) return;
-  if (head->kind <= frame_kind::routes_complete)
+  if (audit || head->kind <= frame_kind::routes_complete)
     tell(context_.topic_shards[head->shard], std::move(message));
   else
     tell(context_.session_shards[head->shard], std::move(message));

@@ -87,6 +87,8 @@ void put_route(const route_change& from, peer::Route& to) {
   to.set_session(from.what.who->id().value);
   to.set_durable(from.what.who->kept());
   to.set_online(from.what.who->online());
+  to.set_at(number(from.what.who->awake_at()));
+  to.set_full(from.what.who->full());
   to.set_options(options_byte(from.what.options));
   to.set_subscription_id(from.what.subscription_id);
   if (from.what.who->kept()) to.set_epoch(from.what.who->epoch());
@@ -100,6 +102,8 @@ route_change route_of(const peer::Route& from, cluster::node_id by, std::uint64_
   change.what.who = subscriber::announced(session_id(from.session()), from.durable(), by, announcement);
   change.what.who->online(from.online());
   change.what.who->epoch(from.epoch());
+  change.what.who->awake_at(cluster::node_id{from.at()});
+  change.what.who->full(from.full());
   change.what.options = options_of(from.options());
   change.what.subscription_id = from.subscription_id();
   return change;

@@ -39,6 +39,10 @@ enum class frame_kind : std::uint8_t {
   store_answer = 21,
   store_read = 22,     // to the owner of a shard
   store_page = 23,
+  route_check = 24,    // to where routes are announced: audit/route_audit
+  routes_wanted = 25,  // to who announces
+  route_question = 26, // to who knows
+  route_report = 27,
 };
 
 /// The shard of frames for the wildcard index.

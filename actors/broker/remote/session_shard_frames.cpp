@@ -64,6 +64,7 @@ void session_shard::on_route(cluster::node_id from, const peer::RouteChange& fra
   }
   auto change = route_of(frame.route(), from);
   who->online(frame.route().online());
+  who->full(frame.route().full());
   change.what.who = who;
   const auto token = next_request_++;
   change.token = token;

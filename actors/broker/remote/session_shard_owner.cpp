@@ -7,6 +7,7 @@
 #include "actors/broker/session_shard.hpp"
 #include "actors/broker/tell.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
 #include "protocol/topics/names.hpp"
 
 namespace troupe::broker {
@@ -90,6 +91,7 @@ void session_shard::node_lost(entry& e) {
                }
                lost.record.id = who->id();
                lost.record.client_id = who->client_id();
+               announce_presence(lost);
                context_.sessions.fetch_add(1);
                context_.durable_sessions.fetch_add(1);
                context_.subscriptions.fetch_add(lost.subscriptions.size());
@@ -123,6 +125,10 @@ void session_shard::end_of_lost(const subscriber_ptr& who) {
 /// Its connection is gone with a node, now.
 void session_shard::mark_lost(entry& e) {
   e.unclaimed = false;
+  if (e.who->online()) {
+    e.who->online(false);
+    announce_presence(e);
+  }
   if (e.record.disconnected_at == 0) {
     e.record.disconnected_at = loop().wall();
     storage::transaction writes;
@@ -153,6 +159,7 @@ void session_shard::publish_will(const entry& e) {
   f.publisher = e.who->id().value;
   auto batch = std::make_shared<publish_batch>();
   batch->from = e.who->id();
+  batch->client = cluster::stable_hash(e.who->client_id());
   batch->items.emplace_back().body = mqtt::message::make(f);
   tell(context_.topic_shard(e.will->will.topic), publish_request{std::move(batch)});
 }
@@ -330,6 +337,9 @@ void session_shard::adopt(storage::session_record record,
   e.life = record.life;
   e.who->life(e.life);
   e.unclaimed = record.disconnected_at == 0;
+  // Most likely it still is: a shared group must not choose another member for the moment until
+  // its node has said so.
+  e.who->online(e.unclaimed);
   uncounted_.push_back(e.who);
   context_.remote->sessions().put(e.who);
   context_.sessions.fetch_add(1);
@@ -352,6 +362,12 @@ void session_shard::announce(const entry& e, const storage::subscription_record&
   if (shared) change.share = s.filter;
   change.what = {e.who, s.options, s.subscription_id};
   context_.announce_route(std::move(change));
+}
+
+/// Whoever chooses among the members of its groups has to know whether its client is there.
+void session_shard::announce_presence(const entry& e) {
+  for (const auto& s : e.subscriptions)
+    if (topics::is_shared_prefix(s.filter)) announce(e, s, true);
 }
 
 void session_shard::loaded() {
@@ -404,8 +420,6 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
         context_.durable_sessions.fetch_sub(1);
         context_.subscriptions.fetch_sub(e.subscriptions.size());
       }
-      e.subscriptions = {};
-      e.record = {};
       e.at = from;
       e.life = claim.life();
       e.who->life(e.life);
@@ -413,6 +427,9 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.who->stream(next_life());
       e.who->awake_at(from);
       e.who->online(claim.disconnected_at() == 0);
+      announce_presence(e);
+      e.subscriptions = {};
+      e.record = {};
       // From now on it hears of what comes; what came before it has to read.
       peer::SessionGrant known;
       known.set_session(id.value);

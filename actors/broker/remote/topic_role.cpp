@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "actors/broker/audit/explain.hpp"
 #include "actors/broker/tell.hpp"
 
 namespace troupe::broker {
@@ -35,7 +36,36 @@ topic_role::topic_role(broker_context& context, shard_id shard, matcher& routes,
               [this](const delivery_outbox::progress& p) { host_.progress(p); }),
       announced_(net_.shards()),
       own_(net_.shards()),
-      next_request_(net_.first_request()) {}
+      next_request_(net_.first_request()),
+      audit_(context, number(shard), view_, routes.ledger(),
+             {[this] {
+                const auto to = view_.owner(shard_).node;
+                const bool there = to != cluster::no_node && to != view_.self && view_.is_up(to);
+                return there ? std::vector{to} : std::vector<cluster::node_id>{};
+              },
+              [this] { return is_owner(); },
+              [this](shard_id s) { return announced_[number(s)]; },
+              [this](shard_id s) { return own_[number(s)]; },
+              [this](cluster::node_id node) {
+                if (node != view_.owner(shard_).node) return;
+                routes_.erase_if(
+                    [](const subscription& s) { return s.who->ended() && !s.who->remote(); });
+                send_routes();
+              },
+              [this](const std::function<bool(const subscription&)>& gone) {
+                routes_.erase_if(gone);
+                context_.wildcards.exact_changed();
+              },
+              [this](const std::string& topic, route_report& report) {
+                explain(context_, routes_, topic, report);
+              }}) {}
+
+void topic_role::ask(route_question question) {
+  const auto owner = view_.owner(shard_).node;
+  audit_.ask(std::move(question), owner == cluster::no_node
+                                      ? std::vector<cluster::node_id>{}
+                                      : std::vector{owner});
+}
 
 void topic_role::answer(broker_context& context, shard_id shard, const publish_batch& batch,
                         publish_outcomes outcomes) {
@@ -120,6 +150,7 @@ void topic_role::check() {
 
 void topic_role::on(const peer_changed& change) {
   view_.set_up(change.node, change.up, change.pairing);
+  audit_.on(change);
   if (!change.up) {
     std::erase(awaited_, change.node);
     refused_.erase(change.node);  // what it sends from now on is sent anew
@@ -146,6 +177,8 @@ void topic_role::on(const peer_changed& change) {
 
 void topic_role::tick() {
   if (is_owner()) ++ticks_as_owner_;
+  routes_.chooser().tick();
+  audit_.tick();
   check();
   for (auto& each : held_) ++each.age;
   // With the first that has waited for too long goes all that is behind it: a message must not
@@ -228,11 +261,12 @@ void topic_role::send_routes() {
 void topic_role::on(const routes_announced& told) {
   const auto i = number(told.shard);
   own_[i] = told.epoch;
-  if (is_owner()) {
-    announced_[i] = std::max(announced_[i], told.epoch);
+  if (is_owner() || told.epoch != 0)
     routes_.erase_if([&](const subscription& s) {  // what earlier owners had told
       return s.who->kept() && s.who->id().shard() == told.shard && s.who->epoch() < told.epoch;
     });
+  if (is_owner()) {
+    announced_[i] = std::max(announced_[i], told.epoch);
     outbox_.retry();  // its sessions are known here by now
     return check();
   }
@@ -262,10 +296,12 @@ void topic_role::on_route(cluster::node_id from, const peer::RouteChange& frame)
 
 void topic_role::on_complete(cluster::node_id from, const peer::RoutesComplete& frame) {
   if (!is_owner()) return;
-  if (const auto latest = announced_by_.complete(from))
+  if (const auto latest = announced_by_.complete(from)) {
     routes_.erase_if([&](const subscription& s) {
       return announcements::replaced(*s.who, from, *latest, frame);
     });
+    audit_.completed(from, frame);
+  }
   const auto count = std::min(frame.shard_size(), frame.epoch_size());
   for (int i = 0; i < count; ++i) {
     const auto shard = frame.shard(i);
@@ -284,6 +320,7 @@ void topic_role::on_complete(cluster::node_id from, const peer::RoutesComplete& 
 }
 
 void topic_role::on(const peer_message& frame) {
+  if (route_audit::concerns(frame.kind)) return audit_.on(frame);
   const auto read = [&](auto content, auto use) {
     if (!content.ParseFromString(frame.bytes)) return;
     // The sender has heard of an owner of which this actor will hear.
@@ -308,7 +345,10 @@ void topic_role::on(const peer_message& frame) {
     case frame_kind::deliver:
       return read(peer::Deliver{}, [&](auto& c) { host_.deliver(frame.from, c); });
     case frame_kind::deliver_answer:
-      return read(peer::DeliverAnswer{}, [&](auto& c) { outbox_.answered(frame.from, c); });
+      return read(peer::DeliverAnswer{}, [&](auto& c) {
+        for (const auto member : c.full()) routes_.chooser().avoid(session_id(member));
+        outbox_.answered(frame.from, c);
+      });
     case frame_kind::route:
       return read(peer::RouteChange{}, [&](auto& c) { on_route(frame.from, c); });
     case frame_kind::route_answer:

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/broker/audit/route_audit.hpp"
 #include "actors/broker/context.hpp"
 #include "actors/broker/remote/delivery_outbox.hpp"
 #include "actors/broker/remote/announcements.hpp"
@@ -40,6 +41,8 @@ class topic_role {
   std::uint64_t epoch() const { return view_.owner(shard_).epoch; }
   const topic_view& view() const noexcept { return view_; }
   delivery_outbox& outbox() noexcept { return outbox_; }
+  /// From people of this node; the owner knows.
+  void ask(route_question question);
 
   /// From a session of this node, or of another one to its owner.
   void publish(std::shared_ptr<publish_batch> batch);
@@ -123,6 +126,7 @@ class topic_role {
     peer_message frame;
   };
   std::vector<early_frame> early_;  // for an owner that is not known here yet
+  route_audit audit_;
 };
 
 }  // namespace troupe::broker

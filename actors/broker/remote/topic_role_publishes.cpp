@@ -86,6 +86,7 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   frame.set_attempt(attempt_);
   frame.set_pairing(view_.pairing(to));
   frame.set_from(w.batch->from.value);
+  frame.set_client(w.batch->client);
   for (const auto& item : w.batch->items) {
     auto& added = *frame.add_items();
     put_body(*item.body, *added.mutable_body());
@@ -115,6 +116,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
   if (frame.pairing() != view_.pairing(from)) return;
   auto batch = std::make_shared<publish_batch>();
   batch->from = session_id(frame.from());
+  batch->client = frame.client();
   batch->origin = from;
   batch->request = frame.request();
   batch->attempt = frame.attempt();

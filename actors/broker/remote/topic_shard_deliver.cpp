@@ -128,6 +128,7 @@ void topic_shard::finish(commitment& done) {
     answer.set_request(done.deliver_request);
     answer.set_failed(done.failed);
     for (const auto shard : done.elsewhere) answer.add_elsewhere(shard);
+    for (const auto member : done.full) answer.add_full(member.value);
     if (done.deliver_from == context_.remote->self())
       role_->outbox().answered(done.deliver_from, answer);
     else

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/broker/remote/peers.hpp"
 #include "actors/broker/routing/route_changes.hpp"
 
 namespace troupe::broker {
@@ -19,11 +20,18 @@ receiver received_by(const subscription& s, const mqtt::message& message) {
 
 }  // namespace
 
+matcher::matcher(const broker_context& context, std::uint64_t seed)
+    : context_(context),
+      ledger_(context.remote != nullptr ? context.remote->shards() : std::uint16_t{0}),
+      chooser_(seed) {}
+
 void matcher::apply(const route_change& change) {
   const auto key = key_of(change);
   auto it = exact_.find(change.filter);
   const route* now = it == exact_.end() ? nullptr : it->second.find(key);
-  if (auto next = changed_route(change, now)) {
+  auto next = changed_route(change, now);
+  ledger_.change(change.filter, now, next ? &*next : nullptr);
+  if (next) {
     if (it == exact_.end()) it = exact_.try_emplace(change.filter).first;
     it->second.insert(std::move(*next));
   } else if (it != exact_.end()) {
@@ -39,7 +47,9 @@ void matcher::erase_if(const std::function<bool(const subscription&)>& gone) {
       for (const auto& r : run) {
         bool changed = false;
         auto next = route_without(r, gone, changed);
-        if (changed) changes.emplace_back(r.key(), std::move(next));
+        if (!changed) continue;
+        ledger_.change(it->first, &r, next ? &*next : nullptr);
+        changes.emplace_back(r.key(), std::move(next));
       }
     });
     for (auto& [key, next] : changes) {
@@ -57,6 +67,19 @@ void matcher::each_own(const std::function<void(const route_change&)>& visit) co
     routes.for_each_run([&](std::span<const route> run) {
       for (const auto& r : run) each_own_route(filter, r, visit);
     });
+}
+
+void matcher::each_match(
+    const std::string& topic,
+    const std::function<void(std::string_view, const route&)>& visit) const {
+  if (auto it = exact_.find(topic); it != exact_.end())
+    it->second.for_each_run([&](std::span<const route> run) {
+      for (const auto& r : run) visit(topic, r);
+    });
+  context_.wildcards.latest().routes.match_named(
+      topic, [&](std::string_view filter, std::span<const route> run) {
+        for (const auto& r : run) visit(filter, r);
+      });
 }
 
 template <class Visit>
@@ -98,21 +121,27 @@ void matcher::collect(const route& r, const mqtt::message& message, std::vector<
 
 bool matcher::choose(const share_group& group, const mqtt::message& message, session_id without,
                      std::vector<receiver>& out) {
-  const auto count = group.members.size();
-  const auto start = group.cursor->fetch_add(1, std::memory_order_relaxed);
-  const subscription* chosen = nullptr;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& member = group.members[(start + i) % count];
-    if (member.who->ended() || member.who->id() == without) continue;
-    if (member.who->online()) {
-      chosen = &member;
-      break;
-    }
-    // Nobody is there: a durable member keeps it, if the message can be kept.
-    const bool keeps = member.who->durable() && message.level() != mqtt::qos::at_most_once &&
-                       member.options.maximum_qos != mqtt::qos::at_most_once;
-    if (chosen == nullptr && keeps) chosen = &member;
+  const auto refresh = [](auto& value, auto& version, const auto& source) {
+    if (value && version == source.version()) return;
+    version = source.version();
+    value = source.get();
+  };
+  refresh(rules_, rules_version_, context_.sharing);
+  refresh(limits_, limits_version_, context_.limits);
+  share_request request;
+  if (rules_) request.strategy = rules_->of(*group.name);
+  // Who brings back what it has declined is not its publisher; of that only the session is known.
+  request.client = client_ != 0 && !without ? client_ : message.publisher();
+  request.at = node_;
+  if (context_.remote != nullptr) request.self = context_.remote->self();
+  request.level = message.level();
+  request.without = without;
+  request.bytes = message.footprint();
+  if (limits_) {
+    request.max_queued_messages = limits_->max_queued_messages;
+    request.max_queued_bytes = limits_->max_queued_bytes;
   }
+  const auto* chosen = chooser_.choose(group, request);
   if (chosen == nullptr) return false;
   out.push_back(received_by(*chosen, message));
   out.back().share = group.name;

@@ -7,8 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/broker/audit/route_ledger.hpp"
 #include "actors/broker/context.hpp"
 #include "actors/broker/messages.hpp"
+#include "actors/broker/routing/share_chooser.hpp"
 #include "protocol/topics/persistent_set.hpp"
 
 namespace troupe::broker {
@@ -27,7 +29,8 @@ struct receiver {
 /// latest snapshot of the wildcard index. Not thread-safe.
 class matcher {
  public:
-  explicit matcher(const broker_context& context) : context_(context) {}
+  /// `seed`: for choices by chance.
+  matcher(const broker_context& context, std::uint64_t seed);
 
   /// The caller tells the wildcard view.
   void apply(const route_change& change);
@@ -37,6 +40,13 @@ class matcher {
   std::uint64_t version() const noexcept { return context_.wildcards.version(); }
   /// What the latest match was made by.
   std::uint64_t matched_version() const noexcept { return matched_version_; }
+  /// Whose messages come now: a hash of the client id (0: not known) and the node of the
+  /// connection, for groups.
+  void from(std::uint64_t client, cluster::node_id node) noexcept {
+    client_ = client;
+    node_ = node;
+  }
+  share_chooser& chooser() noexcept { return chooser_; }
   /// Fills `out` with the receivers of the message, no session twice (except
   /// as member of shared groups). Sessions that ended and no-local ones are left out.
   void match(const mqtt::message& message, std::vector<receiver>& out);
@@ -49,6 +59,12 @@ class matcher {
   void erase_if(const std::function<bool(const subscription&)>& gone);
   /// Visits those that this node announces. Walks all of them.
   void each_own(const std::function<void(const route_change&)>& visit) const;
+
+  /// For people: visits the entries that match the topic, with their filters. Any text is a topic.
+  void each_match(const std::string& topic,
+                  const std::function<void(std::string_view, const route&)>& visit) const;
+  /// In a cluster: sums over the exact filters.
+  const route_ledger& ledger() const noexcept { return ledger_; }
 
   std::size_t exact_filters() const noexcept { return exact_.size(); }
   std::uint64_t no_local() const noexcept { return no_local_; }
@@ -80,6 +96,17 @@ class matcher {
   wildcard_routes wildcards_;
   std::uint64_t matched_version_ = 0;
   std::uint64_t no_local_ = 0;
+
+  route_ledger ledger_;
+
+  // Groups:
+  share_chooser chooser_;
+  std::uint64_t client_ = 0;
+  cluster::node_id node_ = cluster::no_node;
+  std::shared_ptr<const sharing_rules> rules_;
+  std::uint64_t rules_version_ = 0;
+  std::shared_ptr<const broker_limits> limits_;
+  std::uint64_t limits_version_ = 0;
 };
 
 }  // namespace troupe::broker

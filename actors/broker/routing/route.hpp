@@ -19,12 +19,18 @@ struct subscription {
   std::uint32_t subscription_id = 0;  // 0: none
 };
 
+/// What the choices among the members remember, see share_chooser. Any thread.
+struct share_state {
+  std::atomic<std::uint32_t> turn{0};
+  std::atomic<std::uint64_t> held{0};  // session id of the member that is stuck to
+};
+
 /// The members of `$share/{group}/{filter}`. Immutable: a change makes a new
-/// one; only the cursor of the round robin is carried along.
+/// one; only the state of the choices is carried along.
 struct share_group {
   std::uint64_t key = 0;
   std::shared_ptr<const std::string> name;  // whole, with "$share/"
-  std::shared_ptr<std::atomic<std::uint32_t>> cursor;
+  std::shared_ptr<share_state> state;
   std::vector<subscription> members;
 };
 

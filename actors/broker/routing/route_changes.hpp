@@ -35,7 +35,7 @@ inline std::optional<route> changed_route(const route_change& change, const rout
   } else {
     next->key = group_key(change.share);
     next->name = std::make_shared<const std::string>(change.share);
-    next->cursor = std::make_shared<std::atomic<std::uint32_t>>(0);
+    next->state = std::make_shared<share_state>();
   }
   auto& members = next->members;
   auto it = std::find_if(members.begin(), members.end(),

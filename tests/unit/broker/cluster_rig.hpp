@@ -61,6 +61,14 @@ class cluster_rig {
   }
   static cluster::node_id id_of(std::size_t i) { return cluster::node_id{i + 1}; }
   broker_context& context(std::size_t i) { return *nodes_[i]->context; }
+  /// How all groups choose, also on nodes that start later.
+  void share_by(share_strategy strategy) {
+    auto rules = std::make_shared<sharing_rules>();
+    rules->strategy = strategy;
+    sharing_ = rules;
+    for (auto& n : nodes_)
+      if (n) n->context->sharing.set(sharing_);
+  }
 
   void start(std::size_t i) {
     nodes_[i] = std::make_unique<node>(*this, i, random());
@@ -194,6 +202,7 @@ class cluster_rig {
       context->front = front.get();
       context->run_id = seed | 1;
       context->limits.set(std::make_shared<broker_limits>());
+      if (rig.sharing_) context->sharing.set(rig.sharing_);
       dispatch = std::make_unique<dispatcher>(*context, *front);
       events.to = dispatch.get();
     }
@@ -252,6 +261,7 @@ class cluster_rig {
   std::vector<std::unique_ptr<node>> nodes_;
   std::vector<shard_owner> owners_ = std::vector<shard_owner>(shards);
   std::vector<news> news_;
+  std::shared_ptr<const sharing_rules> sharing_;
   std::map<std::string, placed> clients_;
   std::uint64_t numbers_ = 0;
   std::int64_t now_ = 0;

@@ -46,6 +46,11 @@ class simulated_net {
   bool connected(cluster::node_id a, cluster::node_id b) const {
     return !cuts_.contains({std::min(a, b), std::max(a, b)});
   }
+  /// Of the link between them; 0: none.
+  std::uint64_t pairing(cluster::node_id a, cluster::node_id b) const {
+    const auto it = pairings_.find({a, b});
+    return it == pairings_.end() ? 0 : it->second;
+  }
   /// Something arrives somewhere. False: nothing is under way.
   bool step() {
     std::vector<std::deque<event>*> busy;

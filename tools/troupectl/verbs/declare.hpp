@@ -20,6 +20,8 @@ action declare_subscriptions_match(CLI::App& command, console& with);
 action declare_retained_list(CLI::App& command, console& with);
 action declare_retained_show(CLI::App& command, console& with);
 action declare_retained_delete(CLI::App& command, console& with);
+action declare_route_show(CLI::App& command, console& with);
+action declare_route_audit(CLI::App& command, console& with);
 action declare_actor_list(CLI::App& command, console& with);
 action declare_actor_top(CLI::App& command, console& with);
 action declare_actor_tree(CLI::App& command, console& with);
