@@ -26,8 +26,10 @@ def audited(node):
 
 def test_one_node_shows_who_gets_a_topic(start_node):
     node = start_node()
-    node.connect("plain").subscribe(("a/b c", 1), ("a/+", 2))
-    node.connect("kept", session_expiry_interval=600).subscribe(("$share/g/a/#", 0))
+    plain = node.connect("plain")
+    plain.subscribe(("a/b c", 1), ("a/+", 2))
+    kept = node.connect("kept", session_expiry_interval=600)
+    kept.subscribe(("$share/g/a/#", 0))
     found = shown(node, "a/b c")
     assert found["complete"] and found["total"] == 3 and found["owner"] == ""
     assert [(r["client"], r["filter"], r["group"], r["qos"], r["durable"], r["connected"], r["way"])
@@ -50,10 +52,13 @@ def test_any_node_of_a_cluster_answers_for_all(make_cluster):
     cluster = make_cluster(3).start()
     cluster.wait_owners()
     names = [node.name for node in cluster.nodes]
+    clients = []  # connected for as long as they are named
     for node in cluster.nodes:
-        node.connect(f"clean-{node.name}").subscribe(("x/1", 1))
-        node.connect(f"kept-{node.name}", session_expiry_interval=600).subscribe(
-            ("x/+", 1), ("$share/g/x/1", 2))
+        clean = node.connect(f"clean-{node.name}")
+        clean.subscribe(("x/1", 1))
+        kept = node.connect(f"kept-{node.name}", session_expiry_interval=600)
+        kept.subscribe(("x/+", 1), ("$share/g/x/1", 2))
+        clients += [clean, kept]
     owner = None
     for node in cluster.nodes:
         found = shown(node, "x/1")
