@@ -12,7 +12,7 @@
 namespace troupe::cluster {
 
 /// Who reads a frame at the other end.
-enum class channel : std::uint8_t { member = 1, raft = 2, broker = 3 };
+enum class channel : std::uint8_t { member = 1, raft = 2, broker = 3, admin = 4 };
 
 /// One message to another node, encoded.
 struct frame {

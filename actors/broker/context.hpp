@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/broker/inspect/ban_set.hpp"
 #include "actors/broker/interfaces.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "actors/broker/routing/share_chooser.hpp"
@@ -114,6 +115,7 @@ struct broker_context {
   reloadable<broker_limits> limits;
   reloadable<sharing_rules> sharing;  // none: the defaults
   reloadable<auth::authorizer> authorizer;
+  reloadable<ban_set> bans;  // null: none
   wildcard_view wildcards;
 
   std::vector<topic_shard_actor> topic_shards;

@@ -6,6 +6,7 @@
 #include <caf/actor_control_block.hpp>
 
 #include "actors/broker/fan_out.hpp"
+#include "actors/broker/inspect/client_view.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/session_id.hpp"
 #include "protocol/session/effects.hpp"
@@ -48,6 +49,8 @@ class device_port {
   virtual void disconnect(mqtt::reason_code reason, std::string_view sentence) = 0;
   /// The client said goodbye.
   virtual void close() = 0;
+  /// For administrators.
+  virtual device_view look() const { return {}; }
 };
 
 }  // namespace troupe::broker

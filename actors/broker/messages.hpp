@@ -15,6 +15,7 @@
 #include "actors/broker/audit/route_report.hpp"
 #include "actors/broker/credit.hpp"
 #include "actors/broker/fan_out.hpp"
+#include "actors/broker/inspect/client_view.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "actors/broker/shard_owner.hpp"
 #include "protocol/mqtt/message.hpp"
@@ -222,6 +223,7 @@ struct session_resting {
   caf::strong_actor_ptr actor;
   std::vector<storage::subscription_record> subscriptions;
   storage::session_record record;
+  std::shared_ptr<farewell> last;
 };
 /// From a session that received an attach after it ended or went to rest.
 struct reopen {

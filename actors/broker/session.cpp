@@ -41,6 +41,7 @@ session::session(caf::actor_config& cfg, broker_context& context, session_birth 
   expiry_ = birth.record.expiry;
   if (auto& will = birth.record.will) will_ = std::make_unique<mqtt::will>(std::move(*will));
   disconnected_at_ = birth.record.disconnected_at;
+  last_ = std::move(birth.last);
 }
 
 session::~session() = default;
@@ -143,6 +144,7 @@ void session::wait(const connect_order_ptr& order) {
 void session::take_over() {
   context_.count(counter::sessions_taken_over);
   disconnect(mqtt::reason_code::session_taken_over, "Another connection took over");
+  say_farewell("Another connection took over");
   // [MQTT-3.1.3-9]: with a delay, the new connection keeps the will from being sent.
   if (will_ && will_->delay == 0) publish_will();
   will_.reset();
@@ -164,6 +166,7 @@ void session::begin(const connect_order_ptr& order) {
   will_ = packet.will ? std::make_unique<mqtt::will>(*packet.will) : nullptr;
   expiry_ = std::min(packet.session_expiry, limits_->max_session_expiry);
   disconnected_at_ = 0;
+  connected_at_ = now();
   clean_goodbye_ = false;
   input_over_ = false;
   connected_ = true;
@@ -239,6 +242,7 @@ void session::on_gone(const client_gone& gone) {
   log_event(log_module::session, log_level::debug, "Client disconnected",
             {{"client", client_id_}, {"why", gone.why}});
   if (context_.client_event) context_.client_event(false, client_id_, username_, {}, gone.why);
+  say_farewell(gone.why);
   go_offline();
   if (expiry_ == 0) return end();
   disconnected_at_ = now();
@@ -250,8 +254,15 @@ void session::on_gone(const client_gone& gone) {
   }
 }
 
+void session::say_farewell(std::string_view why) {
+  if (!last_) last_ = std::make_unique<farewell>();
+  last_->why = why;
+  last_->at = now();
+}
+
 void session::go_offline() {
   connected_ = false;
+  connected_at_ = 0;
   order_.reset();
   replays_.clear();
   changes_.clear();

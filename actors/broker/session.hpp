@@ -10,6 +10,7 @@
 
 #include "actors/broker/context.hpp"
 #include "actors/broker/device_port.hpp"
+#include "actors/broker/inspect/client_view.hpp"
 #include "actors/broker/retries.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
@@ -29,6 +30,7 @@ struct session_birth {
   bool woken = false;
   storage::session_record record;  // if woken
   std::vector<storage::subscription_record> subscriptions;
+  std::unique_ptr<farewell> last;
 };
 
 /// The MQTT state of one client. Its home is the run loop of its connection
@@ -50,6 +52,14 @@ class session final : public runtime::lean_actor,
   session(caf::actor_config& cfg, broker_context& context, session_birth birth);
   ~session() override;
   const char* name() const override { return "session"; }
+
+  // inspect/session_look.cpp: for administrators, on its home loop between messages
+  void describe(runtime::actor_description& to) const override;
+  client_view look() const;
+  client_view::details look_closer() const;
+  /// Until `visit` has seen all that come behind `after`, or its limit.
+  void each_subscription(std::string_view after, std::size_t limit,
+                         const subscription_visit& visit) const;
 
  protected:
   void receive(caf::mailbox_element& m) override;
@@ -193,6 +203,11 @@ class session final : public runtime::lean_actor,
   std::int64_t now() const;
   bool durable() const noexcept { return who_->durable(); }
   bool kept_elsewhere() const;
+  void say_farewell(std::string_view why);
+  client_counts& counts() {
+    if (!counts_) counts_ = std::make_unique<client_counts>();
+    return *counts_;
+  }
   auth::identity identity() const { return {client_id_, username_, loopback_}; }
 
   broker_context& context_;
@@ -223,6 +238,9 @@ class session final : public runtime::lean_actor,
   std::uint64_t sequence_ = 0;
   std::uint64_t next_token_ = 1;
   std::int64_t disconnected_at_ = 0;
+  std::int64_t connected_at_ = 0;
+  std::unique_ptr<client_counts> counts_;  // null: no message yet
+  std::unique_ptr<farewell> last_;         // null: no connection has ended
   std::uint32_t expiry_ = 0;
   mqtt::protocol_version version_ = mqtt::protocol_version::v5;
   phase phase_ = phase::active;

@@ -65,6 +65,7 @@ void session::on_request(const client_request& request) {
 void session::on_publish(client_publish& publish) {
   const auto& message = *publish.body;
   context_.count(observe::messages_received(static_cast<unsigned>(message.level())));
+  ++counts().received[static_cast<std::size_t>(message.level())];
   context_.count(counter::message_bytes_received, message.payload().size());
   if (const auto version = context_.authorizer.version(); version != authorizer_version_) {
     authorizer_ = context_.authorizer.get();
@@ -143,8 +144,10 @@ void session::on_deliver(const deliver_alike& all) {
   const auto& messages = all.messages->messages();
   const bool allowed = may_receive(messages.front()->topic());  // it is the same of all
   if (allowed && all.messages->alike_at(all.level) && device_ != nullptr &&
-      outbound_.has_client() && device_->send(*all.messages))
+      outbound_.has_client() && device_->send(*all.messages)) {
+    counts().sent[0] += messages.size();
     return;
+  }
   for (const auto& body : messages) {
     if (!allowed) {
       dropped(*body, troupe::session::drop_reason::not_authorized);

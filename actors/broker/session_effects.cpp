@@ -12,7 +12,9 @@ using observe::counter;
 // --- to the client ---------------------------------------------------------------
 
 void session::send(const troupe::session::publish_out& publish) {
-  if (device_ != nullptr) device_->send(publish);
+  if (device_ == nullptr) return;
+  ++counts().sent[static_cast<std::size_t>(publish.level)];
+  device_->send(publish);
 }
 void session::send(const mqtt::ack_packet& ack) {
   if (device_ != nullptr) device_->send(ack);
@@ -94,6 +96,7 @@ void session::dropped(const mqtt::message& message, troupe::session::drop_reason
       break;
   }
   context_.count(what);
+  ++counts().dropped[static_cast<std::size_t>(why)];
   if (observe::log_enabled(observe::log_module::session, observe::log_level::debug))
     observe::log_limited(observe::log_module::session, observe::log_level::debug, "Message dropped",
                          {{"client", client_id_},

@@ -34,6 +34,7 @@ void session::on_kick(const kick& order) {
   if (was_connected) {
     if (context_.client_event)
       context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
+    say_farewell(mqtt::to_string(order.reason));
     go_offline();
   }
   if (order.end_session || expiry_ == 0) {
@@ -145,7 +146,8 @@ void session::rest() {
   flush();  // before whoever wakes it can read
   cancel_timer();
   phase_ = phase::resting;
-  session_resting message{strong(*this), {}, record(disconnected_at_)};
+  session_resting message{strong(*this), {}, record(disconnected_at_), {}};
+  if (last_) message.last = std::make_shared<farewell>(*last_);
   for (const auto& [filter, terms] : subscriptions_)
     message.subscriptions.push_back({filter, terms.options, terms.subscription_id});
   who_->actor(nullptr);

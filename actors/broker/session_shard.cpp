@@ -140,6 +140,7 @@ void session_shard::wake_up(entry& e, unsigned loop) {
   birth.woken = true;
   birth.record = std::move(e.record);
   birth.subscriptions = std::move(e.subscriptions);
+  birth.last = std::move(e.last);
   e.subscriptions = {};
   if (context_.remote != nullptr && is_owner()) {
     e.life = next_life();
@@ -219,6 +220,7 @@ void session_shard::resting(session_resting& message) {
     it->second.awake = nullptr;
     it->second.record = std::move(message.record);
     it->second.subscriptions = std::move(message.subscriptions);
+    if (message.last) it->second.last = std::make_unique<farewell>(std::move(*message.last));
     if (context_.remote != nullptr)
       rested_in_cluster(it->first);
     else
@@ -235,6 +237,7 @@ void session_shard::failed(const caf::down_msg& down) {
   for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
     auto& e = it->second;
     if (!e.awake || e.awake->address() != down.source) continue;
+    ++restarts_;
     observe::log_event(observe::log_module::session, observe::log_level::error,
                        "A session failed and is restarted", {{"client", it->first}});
     e.who->actor(nullptr);

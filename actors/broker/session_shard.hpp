@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,6 +54,24 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   /// Walks the directory: about 0.2 us for each session. In the shard's own turn.
   figures look() const;
 
+  // inspect/shard_look.cpp: for administrators. In the shard's own turn.
+  void describe(runtime::actor_description& to) const override;
+  /// A place in the directory, kept between slices.
+  struct listing_place {
+    std::size_t buckets = 0;
+    std::size_t next = 0;
+  };
+  /// Visits the sessions from that place on while `goes_on` says so; true: that were all. One that is
+  /// there all the while is visited, mostly once.
+  bool list(listing_place& place, const std::function<bool()>& goes_on,
+            const std::function<void(const listed_session&)>& visit) const;
+  /// The session of that client, unless another node has it awake.
+  void find(const std::string& client_id,
+            const std::function<void(const listed_session&)>& visit) const;
+  /// Closes the connection, or ends the session; false: there is none here.
+  bool kick_client(const std::string& client_id);
+  bool discard_session(const std::string& client_id);
+
  protected:
   void receive(caf::mailbox_element& m) override;
   void on_exit(const caf::error& reason) override;
@@ -69,6 +88,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     std::vector<storage::subscription_record> subscriptions;  // asleep
     /// As the owner: the node where it is awake, if not here.
     cluster::node_id at = cluster::no_node;
+    std::unique_ptr<farewell> last;  // asleep
     std::unique_ptr<will_elsewhere> will;  // of a session that is not kept, awake elsewhere
     /// Of the session, awake: a later one has a higher number, whoever owns the shard.
     std::uint64_t life = 0;
@@ -178,6 +198,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   std::vector<subscriber_ptr> uncounted_;
   std::uint64_t next_count_;
   std::uint64_t next_sequence_ = 1;
+  std::uint32_t restarts_ = 0;
   shard_id shard_;
 
   // In a cluster:

@@ -47,8 +47,10 @@ void topic_shard::receive(caf::mailbox_element& m) {
       role_->publish(std::move(request->batch));
     else
       publish(std::move(request->batch));
+    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
   } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
     committed(*done);
+    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
   } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
     matcher_.apply(*change);
     const auto version = context_.wildcards.exact_changed();
@@ -66,6 +68,7 @@ void topic_shard::receive(caf::mailbox_element& m) {
     return;
   } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
     role_->on(*frame);
+    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
   } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
     // What it sends from now on is sent anew.
     if (!node->up)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <map>
@@ -33,6 +34,7 @@ class topic_shard final : public runtime::lean_actor {
   topic_shard(caf::actor_config& cfg, broker_context& context, shard_id shard,
               std::uint64_t next_offset);
   const char* name() const override { return "topic_shard"; }
+  void describe(runtime::actor_description& to) const override;
 
  protected:
   void receive(caf::mailbox_element& m) override;
@@ -143,6 +145,7 @@ class topic_shard final : public runtime::lean_actor {
   std::vector<parcel> now_;  // of the batch at hand; kept for its capacity
   std::unordered_map<std::uint64_t, commitment> commitments_;
   std::uint64_t next_commitment_ = 1;
+  std::atomic<std::uint32_t> open_{0};  // how many there are, for whoever looks from outside
   std::uint64_t next_offset_;
   std::vector<const receiver*> owed_;  // of the message at hand
   std::shared_ptr<const broker_limits> limits_;

@@ -454,6 +454,15 @@ void connection::on_closed(std::string_view why) {
   forget();
 }
 
+broker::device_view connection::look() const {
+  broker::device_view v;
+  if (transport_) v.address = transport_->peer().address;
+  v.listener = settings_->name;
+  v.keep_alive = keep_alive_;
+  v.blocked = drain_wanted_;
+  return v;
+}
+
 void connection::forget() {
   state_ = state::closing;
   loop_.remove(number_);

@@ -61,6 +61,7 @@ class connection final : public broker::device_port,
   bool writable() override;
   void disconnect(mqtt::reason_code reason, std::string_view sentence) override;
   void close() override;
+  broker::device_view look() const override;
 
  private:
   enum class state : std::uint8_t {
@@ -109,6 +110,7 @@ class connection final : public broker::device_port,
   // connection_admission.cpp
   bool on_connect(const mqtt::frame& frame);
   bool redirected();
+  bool banned();
   void authenticate();
   void admit(auth::verdict verdict);
   bool on_auth(const mqtt::frame& frame);

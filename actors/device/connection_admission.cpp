@@ -67,6 +67,7 @@ bool connection::on_connect(const mqtt::frame& frame) {
     refused(reason_code::client_identifier_not_valid, "Client identifier too long");
     return false;
   }
+  if (banned()) return false;
   if (connect.client_id.empty()) {
     connect.client_id = new_client_id();
     order->assigned_client_id = true;
@@ -132,9 +133,10 @@ void connection::admit(auth::verdict verdict) {
   }
   context.count(counter::authentication_success);
   if (redirected()) return;
-  state_ = state::opening;
   auto order = admission_->order;
   order->username = std::move(verdict.username);
+  if (banned()) return;
+  state_ = state::opening;
   if (order->packet.password) order->packet.password.reset();
   broker::tell(context.session_shard(order->packet.client_id), broker::open_session{order});
 }
@@ -199,6 +201,28 @@ void connection::stepped(auth::outcome outcome) {
   write(answer, 15);
   resume(by_admission);
   if (!rest_.empty()) on_read({});
+}
+
+// --- bans ------------------------------------------------------------------------------
+
+/// Whether an administrator has banned the client, who is told so. Asked before its password
+/// is looked at, and again when its user is known.
+bool connection::banned() {
+  auto& context = loop_.context();
+  if (context.bans.version() == 0) return false;
+  const auto bans = context.bans.get();
+  const auto& order = *admission_->order;
+  const auto* why = bans->find(order.packet.client_id, order.username, order.address,
+                               loop_.loop().wall());
+  if (why == nullptr) return false;
+  context.count(counter::authentication_failure);
+  observe::log_limited(observe::log_module::auth, observe::log_level::info,
+                       "A banned client was refused",
+                       {{"client", order.packet.client_id},
+                        {"address", order.address},
+                        {"banned as", to_string(why->as)}});
+  refused(reason_code::banned, mqtt::to_string(reason_code::banned));
+  return true;
 }
 
 // --- to another server [MQTT 5.0, 4.11] --------------------------------------------

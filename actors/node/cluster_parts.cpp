@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/broker/context.hpp"
+#include "actors/broker/inspect/cluster_questions.hpp"
 #include "actors/broker/remote/dispatcher.hpp"
 #include "actors/broker/remote/peers.hpp"
 #include "actors/broker/remote/store_front.hpp"
@@ -102,6 +103,7 @@ struct cluster_parts::parts {
   std::unique_ptr<broker::peers> peers;
   std::unique_ptr<broker::store_front> front;
   std::unique_ptr<broker::dispatcher> dispatcher;
+  broker::cluster_questions questions{network};
   std::unique_ptr<storage::rocks_raft_log> log;  // its last callbacks are for the replicas
   std::unique_ptr<link::links> links;
   std::unique_ptr<clustering::link_contacts> contacts;
@@ -237,6 +239,7 @@ void cluster_parts::attach(broker::broker_context& context) {
   p.dispatcher = std::make_unique<broker::dispatcher>(context, *p.front);
   p.gate.add(*p.replicas);
   p.gate.add(*p.dispatcher);
+  p.gate.add(p.questions);
 }
 
 clustering::membership_hooks cluster_parts::parts::hooks() const {
@@ -317,6 +320,8 @@ std::uint16_t cluster_parts::port() const { return parts_->links ? parts_->links
 std::vector<std::string> cluster_parts::reasons() const { return parts_->reasons.get(); }
 
 std::shared_ptr<observe::cluster_source> cluster_parts::source() const { return parts_->source; }
+
+broker::cluster_questions& cluster_parts::questions() const { return parts_->questions; }
 
 void cluster_parts::look(std::function<void(observe::cluster_figures)> answer) const {
   tell(parts_->membership, clustering::figures_look{std::move(answer)});

@@ -22,6 +22,7 @@ class store;
 }  // namespace troupe::storage
 namespace troupe::broker {
 struct broker_context;
+class cluster_questions;
 }
 
 namespace troupe::node {
@@ -58,6 +59,8 @@ class cluster_parts {
   std::vector<std::string> reasons() const;
   /// For HTTP.
   std::shared_ptr<observe::cluster_source> source() const;
+  /// For administrators' questions to other nodes; after attach().
+  broker::cluster_questions& questions() const;
   /// Answers on a run loop, after make_actors().
   void look(std::function<void(observe::cluster_figures)> answer) const;
 

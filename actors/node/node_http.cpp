@@ -9,6 +9,7 @@
 #include "actors/observe/http/cluster_routes.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/routes/config_routes.hpp"
+#include "actors/observe/routes/inspect_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
 #include "actors/observe/routes/route_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -134,6 +135,10 @@ std::string node_runtime::parts::serve_http() {
     observe::add_config_routes(routes, config_source());
     observe::add_route_routes(routes,
                               make_route_source(*context, cluster ? cluster->source() : nullptr));
+    observe::add_actor_routes(routes, nodes);
+    observe::add_client_routes(routes, nodes);
+    observe::add_ban_routes(routes, nodes);
+    observe::add_retained_routes(routes, nodes);
     observe::add_open_api_route(routes, version);
     http =
         std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings), std::move(routes));

@@ -97,6 +97,7 @@ std::string node_runtime::start() {
     if (auto error = p.cluster->open(p.store->shards()); !error.empty()) return error;
   }
   p.make_actors();
+  if (auto error = p.bans->load(); !error.empty()) return error;
   p.context->authorizer.set(rights.value.authorizer);
   p.tokens = rights.value.tokens;
   if (auto error = p.restore(); !error.empty()) return error;
@@ -226,6 +227,7 @@ void node_runtime::stop() {
   on_loop(loops.loop(0), [&p] { p.http.reset(); });
   while (clock::now() < deadline && p.readings.load() > 0)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  p.bans->finish();
   if (p.cluster) p.cluster->stop();
   p.store->close();  // everything that was given is written
   for (unsigned i = 0; i < loops.loops(); ++i)

@@ -1,6 +1,7 @@
 // How the parts of a node are made, in the order of their making.
 #include "actors/node/node_runtime_parts.hpp"
 
+#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -94,7 +95,35 @@ void node_runtime::parts::make_actors() {
   }
   for (unsigned i = 0; i < loops.loops(); ++i)
     device_loops.push_back(std::make_unique<device::device_loop>(c, loops.loop(i), counts));
+  make_inspector();
   if (cluster) cluster->make_actors(*system);
+}
+
+void node_runtime::parts::make_inspector() {
+  bans = std::make_unique<broker::ban_keeper>(*context, configuration->node.data_dir);
+  inspector = std::make_unique<broker::inspector>(*context, configuration->node.name);
+  broker::add_ban_questions(*inspector, *bans);
+  if (!cluster) {
+    nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
+    return;
+  }
+  cluster->questions().serve(*inspector);
+  cluster->questions().share({[this] { return bans->texts(); },
+                              [this](std::string_view text) { bans->told(text); }});
+  bans->tell_others([this](const std::string& text) { cluster->questions().tell_all(text); });
+  using members = std::vector<broker::all_nodes::member>;
+  nodes = std::make_shared<broker::all_nodes>(
+      *inspector, &cluster->questions(), [this](std::function<void(members)> answer) {
+        cluster->source()->view([answer = std::move(answer)](const observe::cluster_view& view) {
+          members all;
+          for (const auto& each : view.members) {
+            std::uint64_t id = 0;
+            std::from_chars(each.node.data(), each.node.data() + each.node.size(), id, 16);
+            all.push_back({troupe::cluster::node_id{id}, each.name});
+          }
+          answer(std::move(all));
+        });
+      });
 }
 
 std::string node_runtime::parts::restore() {

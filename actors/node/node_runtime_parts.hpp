@@ -13,6 +13,8 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/broker/context.hpp"
+#include "actors/broker/inspect/all_nodes.hpp"
+#include "actors/broker/inspect/ban_keeper.hpp"
 #include "actors/device/device_loop.hpp"
 #include "actors/node/cluster_parts.hpp"
 #include "actors/node/node.hpp"
@@ -49,6 +51,9 @@ struct node_runtime::parts {
   std::unique_ptr<observe::counter_set> counters;
   device::connection_counts counts;
   std::unique_ptr<broker::broker_context> context;
+  std::unique_ptr<broker::ban_keeper> bans;
+  std::unique_ptr<broker::inspector> inspector;
+  std::shared_ptr<broker::all_nodes> nodes;  // asks the inspectors of all
   std::unique_ptr<cluster_parts> cluster;  // null: the node runs alone
   std::unique_ptr<caf::actor_system> system;
   std::vector<std::unique_ptr<device::device_loop>> device_loops;
@@ -67,6 +72,7 @@ struct node_runtime::parts {
   std::string open_store();
   void must_end(std::string why);
   void make_actors();
+  void make_inspector();
   std::string restore();
   std::string listen(const access& rights);
   std::string serve_http();

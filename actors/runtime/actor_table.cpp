@@ -26,8 +26,10 @@ void actor_table::leave(lean_actor& actor) {
 
 template <class F>
 void actor_table::visit(F f) const {
-  for (auto* link = head_.next(); link != &head_; link = link->next())
-    f(static_cast<lean_actor&>(static_cast<entry&>(*link)));
+  for (auto* link = head_.next(); link != &head_; link = link->next()) {
+    auto& place = static_cast<entry&>(*link);
+    if (place.table_ != nullptr) f(static_cast<lean_actor&>(place));
+  }
 }
 
 std::vector<actor_row> actor_table::rows(std::size_t limit, std::uint64_t after) const {
@@ -41,12 +43,7 @@ std::vector<actor_row> actor_table::rows(std::size_t limit, std::uint64_t after)
   std::partial_sort(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(count),
                     chosen.end());
   result.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& x = *chosen[i].second;
-    const auto* home = x.home();
-    result.push_back({x.id(), x.name(), home != nullptr ? static_cast<int>(home->index()) : -1,
-                      x.mailbox_depth(), x.messages_handled()});
-  }
+  for (std::size_t i = 0; i < count; ++i) result.push_back(chosen[i].second->row());
   return result;
 }
 
@@ -78,6 +75,35 @@ std::vector<caf::actor> actor_table::actors() const {
     if (auto handle = handle_of(x)) result.push_back(std::move(handle));
   });
   return result;
+}
+
+actor_table::walk::walk(actor_table& through) : table_walked_(through) {
+  // At the front: a list is its own end.
+  const std::lock_guard guard{table_walked_.mutex_};
+  entry& place = *this;
+  table_walked_.head_.next()->push_back(place);
+}
+
+actor_table::walk::~walk() {
+  const std::lock_guard guard{table_walked_.mutex_};
+  entry& place = *this;
+  place.unlink();
+}
+
+bool actor_table::walk::next(std::size_t limit, std::vector<caf::actor>& to) {
+  const std::lock_guard guard{table_walked_.mutex_};
+  entry& place = *this;
+  auto* link = place.next();
+  place.unlink();
+  std::size_t looked = 0;
+  // Actors that are dying count too: the lock is held for `limit` steps at most.
+  for (; link != &table_walked_.head_ && looked < limit; link = link->next(), ++looked) {
+    auto& met = static_cast<entry&>(*link);
+    if (met.table_ == nullptr) continue;
+    if (auto handle = handle_of(static_cast<lean_actor&>(met))) to.push_back(std::move(handle));
+  }
+  link->push_back(place);  // in front of it
+  return link != &table_walked_.head_;
 }
 
 std::size_t actor_table::size() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,16 @@ struct actor_row {
   int loop = -1;  ///< Index of its home; -1: it runs where it is woken.
   std::size_t mailbox_depth = 0;
   std::uint64_t messages_handled = 0;
+  std::uint64_t busy_ns = 0;    ///< Time in its own runs, without actors that ran inside them.
+  std::uint32_t oldest_ms = 0;  ///< The oldest message waits at least so long.
+};
+
+/// What an actor says of itself.
+struct actor_description {
+  std::string serves;                   ///< "shard 3", a client id; empty: nothing in particular.
+  std::string waits_for;                ///< Empty: for messages only.
+  std::optional<std::uint64_t> memory;  ///< Bytes, about.
+  std::uint32_t restarts = 0;           ///< Of those that it supervises.
 };
 
 /// The lean actors that live and were spawned for one run loop. Entering and
@@ -36,7 +47,25 @@ class actor_table {
 
    private:
     friend class actor_table;
-    actor_table* table_ = nullptr;
+    actor_table* table_ = nullptr;  // null: the place of a walk
+  };
+
+  /// A walk through a table, some actors at a time, while others come and go:
+  /// who is in it all the time is met exactly once. Any thread, one at a time; ends before
+  /// the table.
+  class walk : private entry {
+   public:
+    explicit walk(actor_table& through);
+    ~walk();
+    walk(const walk&) = delete;
+    walk& operator=(const walk&) = delete;
+
+    /// Appends handles of the next actors, `limit` at most; false: that was all.
+    bool next(std::size_t limit, std::vector<caf::actor>& to);
+
+   private:
+    friend class actor_table;
+    actor_table& table_walked_;
   };
 
   /// Enters `actor`, which is in no table.

@@ -1,6 +1,7 @@
 #include "actors/runtime/lean_actor.hpp"
 
 #include "actors/runtime/loop_coordinator.hpp"
+#include "actors/runtime/time/ticks.hpp"
 
 #include <caf/default_attachable.hpp>
 #include <caf/detail/sync_request_bouncer.hpp>
@@ -29,6 +30,7 @@ void lean_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
       break;
     case lean_mailbox::pushed::wake:
       caf::intrusive_ptr_add_ref(ctrl());
+      woken(here);
       if (!at_once || !may_run_on(*here) || !here->resume_now(this)) wake();
       break;
     case lean_mailbox::pushed::closed:
@@ -61,12 +63,25 @@ caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
   auto* here = run_loop::current();
   std::size_t handled = 0;
   std::size_t told = 0;
+  const auto began = ticks();
+  const auto before = here != nullptr ? here->ran_ticks_ : 0;  // all runs that are over
+  auto charged = began;
+  auto inside = before;
+  // Before anybody else may run this actor. What ran inside of this run is not its own time.
+  const auto settle = [&] {
+    const auto now = ticks();
+    const auto own = now - charged - (here != nullptr ? here->ran_ticks_ - inside : 0);
+    account(handled - told, own);
+    told = handled;
+    charged = now;
+    inside = before + (now - began);
+    if (here != nullptr) here->ran_ticks_ = inside;
+  };
   while (handled < max_messages) {
     auto m = mailbox_.pop();
     if (!m) {
       // Whoever wakes us after try_sleep() may run us at once elsewhere.
-      account(handled - told);
-      told = handled;
+      settle();
       if (mailbox_.try_sleep()) return awaiting_message;
       continue;
     }
@@ -74,7 +89,7 @@ caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
     handle(*m, host);
     m.reset();
     if (state_ == state::quitting) {
-      account(handled - told);
+      settle();
       terminate(host);
       return done;
     }
@@ -83,13 +98,14 @@ caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
       home_.store(to, std::memory_order_release);
       if (to == here) continue;
       // Still awake, so nobody else schedules it: the other loop takes over.
-      account(handled - told);
+      settle();
       caf::intrusive_ptr_add_ref(ctrl());
       to->schedule(this);
       return done;
     }
   }
-  account(handled - told);
+  settle();
+  if (here != nullptr) still_behind(*here);
   return resume_later;
 }
 
@@ -116,7 +132,54 @@ void lean_actor::handle(caf::mailbox_element& m, caf::execution_unit* host) {
   }
 }
 
-void lean_actor::account(std::size_t handled) noexcept {
+/// It slept: the first message that waits has come now. Where the time of the turn was not asked
+/// for yet, nothing is noted: a look at the clock would cost more than the rest of this.
+void lean_actor::woken(run_loop* here) noexcept {
+  if (here != nullptr && !here->time_fresh_) return;
+  const auto now =
+      here != nullptr ? here->now_ : loop_coordinator::of(home_system()).time().steady_ms();
+  behind_since_.store(static_cast<std::uint32_t>(now), std::memory_order_relaxed);
+  behind_until_.store(static_cast<std::uint32_t>(messages_handled()) + 1,
+                      std::memory_order_relaxed);
+}
+
+/// It goes on later: when all that waited at the last mark is done, those that wait now are the
+/// next mark.
+void lean_actor::still_behind(run_loop& here) noexcept {
+  const auto handled = static_cast<std::uint32_t>(messages_handled());
+  const auto until = behind_until_.load(std::memory_order_relaxed);
+  if (static_cast<std::int32_t>(handled - until) < 0) return;
+  behind_since_.store(static_cast<std::uint32_t>(here.now()), std::memory_order_relaxed);
+  behind_until_.store(handled + depth_.load(std::memory_order_relaxed),
+                      std::memory_order_relaxed);
+}
+
+actor_row lean_actor::row() const {
+  const auto& loops = loop_coordinator::of(home_system());
+  const auto* at = home();
+  const auto handled = messages_handled();
+  actor_row r{id(), name(), at != nullptr ? static_cast<int>(at->index()) : -1, mailbox_depth(),
+              handled};
+  const auto busy = busy_ticks_.load(std::memory_order_relaxed);
+  r.busy_ns = static_cast<std::uint64_t>(static_cast<double>(busy) * loops.ns_per_tick());
+  const auto ahead = static_cast<std::int32_t>(behind_until_.load(std::memory_order_relaxed) -
+                                               static_cast<std::uint32_t>(handled));
+  if (r.mailbox_depth != 0 && ahead > 0) {
+    const auto since = static_cast<std::int32_t>(
+        static_cast<std::uint32_t>(loops.time().steady_ms()) -
+        behind_since_.load(std::memory_order_relaxed));
+    r.oldest_ms = since > 0 ? static_cast<std::uint32_t>(since) : 0;
+  }
+  return r;
+}
+
+void lean_actor::describe(actor_description&) const {}
+
+void lean_actor::account(std::size_t handled, std::uint64_t busy_ticks) noexcept {
+  // Counters of two processors may differ by a little.
+  if (static_cast<std::int64_t>(busy_ticks) > 0)
+    busy_ticks_.store(busy_ticks_.load(std::memory_order_relaxed) + busy_ticks,
+                      std::memory_order_relaxed);
   if (handled == 0) return;
   depth_.fetch_sub(static_cast<std::uint32_t>(handled), std::memory_order_relaxed);
   handled_.store(handled_.load(std::memory_order_relaxed) + handled, std::memory_order_relaxed);

@@ -51,6 +51,11 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   std::uint64_t messages_handled() const noexcept {
     return handled_.load(std::memory_order_relaxed);
   }
+  /// All that was recorded of it. Any thread.
+  actor_row row() const;
+  /// What it serves and waits for. On its home loop, between messages; of an actor without
+  /// a home on any thread, at any time.
+  virtual void describe(actor_description& to) const;
 
   // -- CAF ---------------------------------------------------------------------
   using caf::abstract_actor::enqueue;
@@ -154,7 +159,9 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   void wake();
   bool may_run_on(const run_loop& here) const noexcept;
   void handle(caf::mailbox_element& m, caf::execution_unit* host);
-  void account(std::size_t handled) noexcept;
+  void account(std::size_t handled, std::uint64_t busy_ticks) noexcept;
+  void woken(run_loop* here) noexcept;
+  void still_behind(run_loop& here) noexcept;
   void terminate(caf::execution_unit* host);
   void start_monitor(caf::abstract_actor& other);
   void stop_monitor(caf::abstract_actor& other);
@@ -164,7 +171,12 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   run_loop* move_to_ = nullptr;
   caf::error reason_;
   std::atomic<std::uint64_t> handled_{0};
+  std::atomic<std::uint64_t> busy_ticks_{0};
   std::atomic<std::uint32_t> depth_{0};
+  // Until so many messages (their low bits) are handled, the oldest one has come before that
+  // time: of the loops, milliseconds, low bits.
+  std::atomic<std::uint32_t> behind_until_{0};
+  std::atomic<std::uint32_t> behind_since_{0};
   std::uint32_t last_request_ = 0;
   state state_ = state::running;
   bool trap_exit_ = false;

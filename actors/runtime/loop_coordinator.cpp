@@ -2,10 +2,12 @@
 
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_actor_clock.hpp"
+#include "actors/runtime/time/ticks.hpp"
 
 #include <caf/actor_system.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <pthread.h>
 #include <string>
 
@@ -18,10 +20,17 @@ constexpr std::size_t max_drain_turns = 100'000;
 // Actors that end may start others; after this many rounds they are left.
 constexpr int max_end_rounds = 16;
 
+std::uint64_t read_ns() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() /
+                                    std::chrono::nanoseconds{1});
+}
+
 }  // namespace
 
 loop_coordinator::loop_coordinator(caf::actor_system& system)
-    : caf::scheduler::abstract_coordinator(system) {}
+    : caf::scheduler::abstract_coordinator(system),
+      started_ns_(read_ns()),
+      started_ticks_(ticks()) {}
 
 loop_coordinator::~loop_coordinator() {
   // Handlers inside a context may hold actors of another loop: every context
@@ -117,6 +126,12 @@ void loop_coordinator::end_lean_actors() {
     }
     if (!any) return;
   }
+}
+
+double loop_coordinator::ns_per_tick() const noexcept {
+  const auto passed = ticks() - started_ticks_;
+  return passed == 0 ? 1.0
+                     : static_cast<double>(read_ns() - started_ns_) / static_cast<double>(passed);
 }
 
 void loop_coordinator::enqueue(caf::resumable* what) {

@@ -43,6 +43,8 @@ class loop_coordinator final : public caf::scheduler::abstract_coordinator {
 
   const runtime_options& options() const noexcept { return options_; }
   runtime::clock& time() const noexcept { return *time_; }
+  /// Length of a tick of ticks(), measured since the start. Any thread.
+  double ns_per_tick() const noexcept;
 
   /// Tells the failure hook. Any thread.
   void report(const failure& x) noexcept;
@@ -77,6 +79,8 @@ class loop_coordinator final : public caf::scheduler::abstract_coordinator {
   std::vector<std::thread> threads_;
   std::unique_ptr<loop_actor_clock> actor_clock_;
   std::atomic<unsigned> next_{0};
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t started_ticks_ = 0;
 };
 
 }  // namespace troupe::runtime

@@ -121,6 +121,7 @@ class run_loop final : public caf::execution_unit {
  private:
   friend class loop_coordinator;
   friend class loop_actor_clock;
+  friend class lean_actor;
   using doomed = std::unique_ptr<void, void (*)(void*)>;
   static constexpr std::size_t scratch_size = 64 * 1024;
 
@@ -163,6 +164,7 @@ class run_loop final : public caf::execution_unit {
   bool now_offered_ = false;
   bool now_allowed_ = true;  // a test's seed says whether
   unsigned nesting_ = 0;     // of resume_now()
+  std::uint64_t ran_ticks_ = 0;  // in runs of lean actors that are over; for their own record
   loop_actor_clock* actor_clock_ = nullptr;  // set for the loop that drives CAF's delays
 
   std::int64_t now_ = 0;

@@ -74,6 +74,6 @@ class batch_reader {
 std::optional<std::uint64_t> read_number(std::string_view bytes);
 
 /// Whether a record of this type is a frame.
-constexpr bool is_frame(std::uint8_t type) noexcept { return type >= 1 && type <= 3; }
+constexpr bool is_frame(std::uint8_t type) noexcept { return type >= 1 && type <= 4; }
 
 }  // namespace troupe::cluster

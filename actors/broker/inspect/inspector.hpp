@@ -1,0 +1,56 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "actors/broker/context.hpp"
+#include "actors/broker/inspect/page_rows.hpp"
+#include "actors/observe/routes/admin_question.hpp"
+
+namespace troupe::broker {
+
+/// Answers administrators' questions about this node, in slices between which the run loops do
+/// their work. Any thread; outlives the actors.
+class inspector {
+ public:
+  using answered = std::function<void(observe::admin_answer)>;
+  using handler = std::function<void(const observe::admin_question&, answered)>;
+
+  /// Questions answered at a time; more are refused with 503, so that administrators cannot
+  /// take the node's time.
+  static constexpr unsigned most_at_once = 16;
+  static constexpr std::uint32_t most_rows = 10'000;
+
+  inspector(broker_context& context, std::string node);
+
+  /// One more kind of question. Before the first of them is asked.
+  void add(std::string what, handler how) { handlers_[std::move(what)] = std::move(how); }
+  /// `done` is called once, on any thread, perhaps at once; not at all only if the node ends.
+  void answer(observe::admin_question question, answered done);
+
+  broker_context& context() const noexcept { return context_; }
+  const std::string& node() const noexcept { return node_; }
+  /// One part of a page for each run loop.
+  std::vector<page_rows> parts(const observe::admin_question& question) const;
+  /// The part of the loop that runs.
+  static page_rows& part_here(std::vector<page_rows>& parts);
+
+ private:
+  broker_context& context_;
+  const std::string node_;
+  std::map<std::string, handler, std::less<>> handlers_;
+  std::atomic<unsigned> open_{0};
+};
+
+/// "actors", "actor", "actor_tree".
+void add_actor_questions(inspector& to);
+/// "clients", "client", "subscriptions", "kick", "discard".
+void add_client_questions(inspector& to);
+/// "retained", "retained_one", "retained_erase": of the whole cluster.
+void add_retained_questions(inspector& to);
+
+}  // namespace troupe::broker

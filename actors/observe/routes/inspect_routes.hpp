@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "actors/observe/routes/admin_question.hpp"
+
+namespace troupe::observe {
+
+class http_router;
+
+/// `/api/v1/actors...`: what the actors of all nodes do.
+void add_actor_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+/// `/api/v1/clients...`, `/api/v1/sessions/{clientid}`, `/api/v1/subscriptions`.
+void add_client_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+/// `/api/v1/banned...`: who may not connect.
+void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+/// `/api/v1/retained...`
+void add_retained_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+}  // namespace troupe::observe
