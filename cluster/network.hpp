@@ -11,7 +11,8 @@
 /// and by the simulated network of tests.
 namespace troupe::cluster {
 
-/// Who reads a frame at the other end.
+/// Who reads a frame at the other end. Numbers up to 127 are for channels; a node that does not
+/// know one lets its frames go.
 enum class channel : std::uint8_t { member = 1, raft = 2, broker = 3, admin = 4 };
 
 /// One message to another node, encoded.
@@ -31,8 +32,8 @@ class network {
 
   /// Queues the frame for the node. Frames of one sending thread to one node
   /// arrive in the order of their sends, once, as long as the pairing lasts.
-  /// False, and nothing is kept: no pairing with that node, or droppable and the
-  /// window is full.
+  /// False, and nothing is kept: no pairing with that node, or it is of a release that does not
+  /// have the channel, or droppable and the window is full.
   virtual bool send(node_id to, frame what) = 0;
 };
 

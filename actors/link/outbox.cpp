@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/link/tell.hpp"
+#include "cluster/link/batch.hpp"
 
 namespace troupe::link {
 
@@ -12,6 +13,7 @@ bool outbox::send(cluster::frame what) {
   {
     const std::lock_guard lock(mutex_);
     if (!owner_ || overrun_ || what.bytes.size() > largest_) return false;
+    if (!cluster::may_be_sent(what.to, version_)) return false;
     const auto size = what.bytes.size();
     switch (budget_.ask(cluster::frame_cost(size), what.droppable)) {
       case cluster::send_budget::verdict::taken:
@@ -33,9 +35,10 @@ bool outbox::send(cluster::frame what) {
   return taken;
 }
 
-void outbox::open(caf::strong_actor_ptr owner) {
+void outbox::open(caf::strong_actor_ptr owner, std::uint32_t version) {
   const std::lock_guard lock(mutex_);
   owner_ = std::move(owner);
+  version_ = version;
   told_ = overrun_ = false;
   budget_.clear();
 }

@@ -33,8 +33,8 @@ class outbox {
 
   // -- for the link ------------------------------------------------------------
 
-  /// A pairing begins; `owner` is told when frames have come.
-  void open(caf::strong_actor_ptr owner);
+  /// A pairing begins; `owner` is told when frames have come. `version`: of the link.
+  void open(caf::strong_actor_ptr owner, std::uint32_t version);
   /// It is over; answers what was not taken yet.
   std::vector<cluster::frame> close();
   /// Moves what has come into `out`, which it clears. The peer has been given
@@ -53,6 +53,7 @@ class outbox {
   caf::strong_actor_ptr owner_;  // none: closed
   bool told_ = false;
   bool overrun_ = false;
+  std::uint32_t version_ = 0;
   counts counts_;
 };
 

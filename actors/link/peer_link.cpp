@@ -230,7 +230,7 @@ void peer_link::begin(const cluster::acquaintance& who) {
   counts_.up_since_ms = loop().wall();
   log_event(log_module::cluster, log_level::info, "Link up",
             {{"node", where_.name}, {"id", cluster::number(where_.node)}, {"pairing", number_}});
-  record_.box.open(caf::strong_actor_ptr{ctrl()});
+  record_.box.open(caf::strong_actor_ptr{ctrl()}, who.version);
   update_figures();
   context_->events.peer_up(where_.node, pairing_->tag());
 }
@@ -284,6 +284,8 @@ void peer_link::take_blob(const std::string& bytes) {
 void peer_link::frame_arrived(cluster::channel to, std::string_view bytes) {
   ++counts_.frames_received;
   counts_.bytes_received += bytes.size();
+  // A newer release's: it minds that this node does not know what it says there.
+  if (!cluster::is_known(to)) return;
   context_->events.received(where_.node, to, bytes);
 }
 

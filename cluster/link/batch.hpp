@@ -73,7 +73,18 @@ class batch_reader {
 /// The number in a question or answer; nothing: malformed.
 std::optional<std::uint64_t> read_number(std::string_view bytes);
 
-/// Whether a record of this type is a frame.
-constexpr bool is_frame(std::uint8_t type) noexcept { return type >= 1 && type <= 4; }
+/// Whether a record of this type is a frame, perhaps of a channel that is not known here.
+constexpr bool is_frame(std::uint8_t type) noexcept { return type >= 1 && type < question_record; }
+
+/// Whether this release has the channel.
+constexpr bool is_known(channel to) noexcept {
+  return to >= channel::member && to <= channel::admin;
+}
+
+/// Whether a peer with which this version of the link was agreed on survives frames of the
+/// channel: version 1 ended the pairing at one that it did not know.
+constexpr bool may_be_sent(channel to, std::uint32_t version) noexcept {
+  return version >= 2 || to <= channel::broker;
+}
 
 }  // namespace troupe::cluster

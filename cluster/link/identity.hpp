@@ -18,9 +18,11 @@ struct link_identity {
 
 /// Versions of the link's protocol that a node speaks: its own and the one
 /// before, so that a cluster can be upgraded node by node.
+///   1: channels member, raft and broker; a frame of any other is malformed
+///   2: frames of channels that a node does not know are let go
 struct link_versions {
   std::uint32_t lowest = 1;
-  std::uint32_t highest = 1;
+  std::uint32_t highest = 2;
 };
 
 /// What a node asks of whoever wants a link with it.

@@ -37,7 +37,7 @@ TEST_CASE("two nodes of one cluster know each other after the greeting") {
   CHECK(g.acceptor.known().peer.node == node_id{1});
   CHECK(g.dialer.known().session == g.acceptor.known().session);
   CHECK(g.dialer.known().session != 0);
-  CHECK(g.dialer.known().version == 1);
+  CHECK(g.dialer.known().version == 2);
 }
 
 TEST_CASE("who looks around is told apart") {
@@ -81,8 +81,8 @@ TEST_CASE("a stray node is refused with a sentence") {
   }
   SECTION("only newer versions") {
     auto newer = terms_of(2);
-    newer.versions = {2, 3};
-    refused(newer, "speaks versions 2 to 3");
+    newer.versions = {3, 4};
+    refused(newer, "speaks versions 3 to 4");
   }
   SECTION("another node was meant") { refused(terms_of(2), "Another node is meant", node_id{9}); }
 }

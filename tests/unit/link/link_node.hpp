@@ -41,6 +41,7 @@ class link_node final : public cluster::network_events {
     std::uint16_t port = 0;
     tls_files tls;
     cluster::link_limits limits = quick();
+    cluster::link_versions versions;
   };
 
   static cluster::link_limits quick() {
@@ -58,6 +59,7 @@ class link_node final : public cluster::network_events {
                     x.incarnation != 0 ? x.incarnation : ++incarnations, "127.0.0.1", 0};
     s.terms.cluster = x.cluster;
     s.terms.secret = x.secret;
+    s.terms.versions = x.versions;
     s.port = x.port;
     s.limits = x.limits;
     link_hooks hooks;

@@ -76,6 +76,34 @@ TEST_CASE("many threads send to one peer, each in its order") {
   for (const auto& each : b.frames()) CHECK(each.substr(1) == std::to_string(next[each[0] - 'a']++));
 }
 
+TEST_CASE("channels that a node does not know are let go, and spared to the oldest release") {
+  using troupe::cluster::channel;
+  link_node::options old_release;
+  old_release.versions = {1, 1};
+  link_node a(1);
+  link_node b(2);
+  link_node old(3, old_release);
+  for (auto* each : {&a, &b, &old}) REQUIRE(each->out->start() == "");
+  a.out->set_peers({b.address(), old.address()});
+  b.out->set_peers({a.address()});
+  old.out->set_peers({a.address()});
+  REQUIRE(eventually([&] { return a.ups == 2 && b.ups == 1 && old.ups == 1; }));
+  const auto of_tomorrow = channel{9};
+  auto hold = std::make_shared<int>(1);
+  CHECK(a.out->send(b.node(), {of_tomorrow, "nobody reads this", hold, false}));
+  CHECK(a.out->send(b.node(), {channel::admin, "first", nullptr, false}));
+  CHECK(a.send(b, "second"));
+  CHECK_FALSE(a.out->send(old.node(), {of_tomorrow, "", nullptr, false}));
+  CHECK_FALSE(a.out->send(old.node(), {channel::admin, "", nullptr, false}));
+  CHECK(a.send(old, "as ever"));
+  REQUIRE(eventually([&] { return b.count == 2 && old.count == 1; }));
+  CHECK(b.frames() == strings{"first", "second"});
+  CHECK(old.frames() == strings{"as ever"});
+  CHECK(eventually([&] { return hold.use_count() == 1; }));
+  CHECK(a.figures_of(old).frames_sent == 1);
+  CHECK(a.downs + b.downs + old.downs == 0);
+}
+
 TEST_CASE("a node with another secret or cluster name has no link") {
   link_node a(1);
   REQUIRE(a.out->start() == "");
