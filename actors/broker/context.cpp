@@ -14,6 +14,7 @@ broker_context::broker_context(caf::actor_system& sys, runtime::loop_coordinator
       loops(coordinator),
       store(durable),
       counters(counts),
+      aside(coordinator),
       devices(coordinator.loops()) {}
 
 void broker_context::release_handles() {

@@ -14,6 +14,7 @@
 #include "actors/broker/routing/route.hpp"
 #include "actors/broker/routing/share_chooser.hpp"
 #include "actors/observe/counters.hpp"
+#include "actors/runtime/inspect/side_lane.hpp"
 #include "actors/runtime/run_loop.hpp"
 #include "protocol/auth/authorizer.hpp"
 #include "protocol/session/limits.hpp"
@@ -111,6 +112,8 @@ struct broker_context {
   runtime::loop_coordinator& loops;
   storage::store& store;
   observe::counter_set& counters;
+
+  runtime::side_lane aside;  // for looks inside
 
   reloadable<broker_limits> limits;
   reloadable<sharing_rules> sharing;  // none: the defaults

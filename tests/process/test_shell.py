@@ -105,7 +105,8 @@ def test_verbs_help_and_leaving(start_node, open_shell):
 
 
 def test_completion_of_verbs_options_and_names(start_node, open_shell):
-    shell = open_shell(start_node())
+    node = start_node()
+    shell = open_shell(node)
     shell.type("conf" + TAB + "sh" + TAB + "--ch" + TAB)
     shell.until("config show --changed")
     shell.child.send("\r")
@@ -122,6 +123,17 @@ def test_completion_of_verbs_options_and_names(start_node, open_shell):
     shell.child.send("\r")
     shell.until("The log level of session is debug.")
     shell.prompt()
+    # So are clients.
+    node.connect("sensor-17")
+    shell.type("clients show sens" + TAB)
+    shell.until("clients show sensor-17")
+    shell.child.send("\r")
+    assert "127.0.0.1" in shell.prompt()
+    # And kinds of actors, of which there is one.
+    shell.type("actor list --kind wild" + TAB)
+    shell.until("actor list --kind wildcard_index")
+    shell.child.send("\r")
+    assert "wildcard_index" in shell.prompt()
 
 
 def test_history_is_kept_for_the_owner_alone(start_node, open_shell):

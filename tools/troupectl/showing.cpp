@@ -59,6 +59,9 @@ std::string number_text(double value, column::kind type) {
       return decimal(value, "/s");
     case column::kind::percent:
       return decimal(value * 100, "%");
+    case column::kind::expiry:
+      if (value == 0) return "-";
+      return value >= 0xFFFF'FFFF ? "never" : span_text(static_cast<std::uint64_t>(value));
     case column::kind::text:
       break;
   }
@@ -164,6 +167,26 @@ std::string shown(const json& of, const char* pointer, column::kind type) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string span_text(std::uint64_t seconds) {
+  struct unit {
+    std::uint64_t length;
+    const char* name;
+  };
+  for (const auto& each : {unit{86'400, " d"}, unit{3600, " h"}, unit{60, " min"}}) {
+    if (seconds != 0 && seconds % each.length == 0)
+      return std::to_string(seconds / each.length) + each.name;
+  }
+  return std::to_string(seconds) + " s";
+}
+
+std::string missing_text(const json& answer) {
+  const auto missing = answer.find("partial");
+  if (missing == answer.end() || missing->empty()) return {};
+  std::string text = "Without those that did not answer in time:";
+  for (const auto& each : *missing) text += " " + harmless(each.get<std::string>());
+  return text + "\n";
+}
+
 std::string with_head(const console& with, std::string table) {
   const auto end = table.find('\n');
   if (!with.colours || end == std::string::npos) return table;
@@ -181,11 +204,7 @@ std::string list_table(const json& list, const std::vector<column>& columns) {
     table.add(std::move(row));
   }
   auto text = table.text();
-  if (const auto missing = list.find("partial"); missing != list.end() && !missing->empty()) {
-    text += "Without those that did not answer in time:";
-    for (const auto& each : *missing) text += " " + harmless(each.get<std::string>());
-    text += "\n";
-  }
+  text += missing_text(list);
   const json::json_pointer cursor("/meta/cursor");
   if (list.contains(cursor) && list.at(cursor).is_string() && list.at(cursor) != "")
     text += "There are more: --limit 0 shows all.\n";

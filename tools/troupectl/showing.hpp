@@ -33,7 +33,16 @@ exit_code show(console& with, const showing& how, const std::string& target, con
 
 /// A column of a table: what to show of each item.
 struct column {
-  enum class kind : std::uint8_t { text, size, milliseconds, seconds, microseconds, rate, percent };
+  enum class kind : std::uint8_t {
+    text,
+    size,
+    milliseconds,
+    seconds,
+    microseconds,
+    rate,
+    percent,
+    expiry,  // seconds; none, or for ever
+  };
   const char* head;
   const char* pointer;  // JSON pointer: "/link/state"; missing or null is shown as "-"
   kind type = kind::text;
@@ -67,6 +76,12 @@ struct line {
   column::kind type = column::kind::text;
 };
 std::string lines_text(const nlohmann::json& of, const std::vector<line>& lines);
+
+/// "90 s", "10 min", "1 d": as exact as it is.
+std::string span_text(std::uint64_t seconds);
+
+/// The last line of what was gathered from nodes, if some did not answer.
+std::string missing_text(const nlohmann::json& answer);
 
 /// A value as a column shows it.
 std::string shown(const nlohmann::json& of, const char* pointer, column::kind type);

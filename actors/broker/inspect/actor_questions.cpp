@@ -1,6 +1,7 @@
 // Questions about the actors of this node.
 
 #include "actors/broker/inspect/inspector.hpp"
+#include "actors/broker/inspect/json_row.hpp"
 #include "actors/runtime/inspect/actor_visit.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -93,28 +94,31 @@ struct actor_list {
     if (serves.empty() && !page.wants(key)) return page.add(std::move(key), {});
     describe();
     if (said.serves.find(serves) == std::string::npos) return;
-    json row = {{"id", std::to_string(r.id) + "@" + of.node()},
-                {"node", of.node()},
-                {"kind", r.name},
-                {"serves", std::move(said.serves)},
-                {"loop", r.loop < 0 ? json() : json(r.loop)},
-                {"mailbox", r.mailbox_depth},
-                {"oldest_ms", r.oldest_ms},
-                {"messages", r.messages_handled},
-                {"busy_us", r.busy_ns / 1000},
-                {"memory", said.memory ? json(*said.memory) : json()},
-                {"restarts", said.restarts},
-                {"waits_for", std::move(said.waits_for)}};
-    if (passed > 0)
-      row["rate"] = {{"messages", static_cast<double>(delta.messages) / passed},
-                     {"busy", static_cast<double>(delta.busy_ns) / 1e9 / passed}};
-    page.add(std::move(key), text_of(row));
+    json_row row;
+    row.add("id", std::to_string(r.id) + "@" + of.node());
+    row.add("node", of.node());
+    row.add("kind", r.name);
+    row.add("serves", said.serves);
+    row.add("loop", r.loop < 0 ? std::nullopt : std::optional(r.loop));
+    row.add("mailbox", r.mailbox_depth);
+    row.add("oldest_ms", r.oldest_ms);
+    row.add("messages", r.messages_handled);
+    row.add("busy_us", r.busy_ns / 1000);
+    row.add("memory", said.memory);
+    row.add("restarts", said.restarts);
+    row.add("waits_for", said.waits_for);
+    if (passed > 0) {
+      const json rate = {{"messages", static_cast<double>(delta.messages) / passed},
+                         {"busy", static_cast<double>(delta.busy_ns) / 1e9 / passed}};
+      row.add_json("rate", rate.dump());
+    }
+    page.add(std::move(key), row.take());
   }
 };
 
 void list_now(const std::shared_ptr<actor_list>& list) {
   runtime::visit_actors(
-      list->of.context().loops, [list](const runtime::lean_actor& actor) { list->look(actor); },
+      list->of.context().aside, [list](const runtime::lean_actor& actor) { list->look(actor); },
       [list](bool all) {
         if (!all) return list->done(too_busy);
         list->done(page_rows::merge(list->rows));
@@ -144,7 +148,7 @@ void answer_list(inspector& of, const admin_question& question, inspector::answe
   list->before.resize(of.context().loops.loops());
   list->looked = clock::now();
   runtime::visit_actors(
-      of.context().loops, [list](const runtime::lean_actor& actor) { list->first_look(actor); },
+      of.context().aside, [list](const runtime::lean_actor& actor) { list->first_look(actor); },
       [list, interval](bool) { list_later(list, interval); });
 }
 
@@ -189,7 +193,7 @@ json tree_of(const inspector& of, const branches& sums) {
 void answer_tree(inspector& of, const admin_question&, inspector::answered done) {
   auto sums = std::make_shared<std::vector<branches>>(of.context().loops.loops());
   runtime::visit_actors(
-      of.context().loops,
+      of.context().aside,
       [sums](const runtime::lean_actor& actor) {
         const auto r = actor.row();
         auto& sum = (*sums)[runtime::run_loop::current()->index()][{r.loop, r.name}];

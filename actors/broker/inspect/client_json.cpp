@@ -1,5 +1,6 @@
 #include "actors/broker/inspect/client_json.hpp"
 
+#include "actors/broker/inspect/json_row.hpp"
 #include "actors/broker/subscriber.hpp"
 #include "protocol/topics/names.hpp"
 
@@ -9,6 +10,8 @@
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <tuple>
+#include <utility>
 
 namespace troupe::broker {
 
@@ -21,21 +24,21 @@ std::uint64_t version_number(mqtt::protocol_version v) {
 }
 
 /// "[::1]:40000" into "::1" and 40000; a path of a Unix socket has no port.
-std::pair<std::string, json> address_of(const std::string& from) {
+std::pair<std::string, std::optional<unsigned>> address_of(const std::string& from) {
   const auto colon = from.rfind(':');
   unsigned port = 0;
   if (colon == std::string::npos ||
       std::from_chars(from.data() + colon + 1, from.data() + from.size(), port).ec != std::errc())
-    return {from, json()};
+    return {from, std::nullopt};
   auto host = from.substr(0, colon);
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  return {std::move(host), json(port)};
+  return {std::move(host), port};
 }
 
 }  // namespace
 
-json json_of_time(std::int64_t wall_ms) {
-  if (wall_ms == 0) return {};
+std::optional<std::string> time_text(std::int64_t wall_ms) {
+  if (wall_ms == 0) return std::nullopt;
   const auto seconds = static_cast<std::time_t>(wall_ms / 1000);
   std::tm at{};
   gmtime_r(&seconds, &at);
@@ -46,36 +49,62 @@ json json_of_time(std::int64_t wall_ms) {
   return std::string(text.data());
 }
 
-json json_of(const client_view& c, const std::string& node) {
-  json row = {{"clientid", c.client_id},
-              {"username", c.username},
-              {"node", node},
-              {"connected", c.connected},
-              {"ip_address", json()},
-              {"port", json()},
-              {"listener", json()},
-              {"keepalive", json()},
-              {"proto_name", "MQTT"},
-              {"proto_ver", version_number(c.version)},
-              {"connected_at", json_of_time(c.connected_at)},
-              {"disconnected_at", json_of_time(c.disconnected_at)},
-              {"expiry_interval", c.expiry},
-              {"durable", c.durable},
-              {"asleep", c.asleep},
-              {"subscriptions_cnt", c.subscriptions},
-              {"inflight_cnt", c.inflight},
-              {"mqueue_len", c.queued},
-              {"mqueue_bytes", c.queued_bytes},
-              {"awaiting_rel_cnt", c.unreleased},
-              {"actor", c.actor == 0 ? json() : json(std::to_string(c.actor) + "@" + node)}};
+json json_of_time(std::int64_t wall_ms) {
+  const auto text = time_text(wall_ms);
+  return text ? json(*text) : json();
+}
+
+std::string row_of(const client_view& c, const std::string& node) {
+  json_row row;
+  row.add("clientid", c.client_id);
+  row.add("username", c.username);
+  row.add("node", node);
+  row.add("connected", c.connected);
+  std::optional<std::string> host;
+  std::optional<unsigned> port;
+  if (c.device) std::tie(host, port) = address_of(c.device->address);
+  row.add("ip_address", host);
+  row.add("port", port);
   if (c.device) {
-    auto [host, port] = address_of(c.device->address);
-    row["ip_address"] = std::move(host);
-    row["port"] = std::move(port);
-    row["listener"] = c.device->listener;
-    row["keepalive"] = c.device->keep_alive;
+    row.add("listener", c.device->listener);
+    row.add("keepalive", c.device->keep_alive);
+  } else {
+    row.add_json("listener", "null");
+    row.add_json("keepalive", "null");
   }
-  return row;
+  row.add("proto_name", "MQTT");
+  row.add("proto_ver", version_number(c.version));
+  row.add("connected_at", time_text(c.connected_at));
+  row.add("disconnected_at", time_text(c.disconnected_at));
+  row.add("expiry_interval", c.expiry);
+  row.add("durable", c.durable);
+  row.add("asleep", c.asleep);
+  row.add("subscriptions_cnt", c.subscriptions);
+  row.add("inflight_cnt", c.inflight);
+  row.add("mqueue_len", c.queued);
+  row.add("mqueue_bytes", c.queued_bytes);
+  row.add("awaiting_rel_cnt", c.unreleased);
+  std::optional<std::string> actor;
+  if (c.actor != 0) actor = std::to_string(c.actor) + "@" + node;
+  row.add("actor", actor);
+  return row.take();
+}
+
+std::string row_of(const storage::subscription_record& s, const std::string& client_id,
+                   const std::string& node, bool connected) {
+  json_row row;
+  row.add("clientid", client_id);
+  row.add("node", node);
+  row.add("connected", connected);
+  const auto shared = topics::parse_shared(s.filter);
+  row.add("topic", s.filter);
+  row.add("qos", static_cast<unsigned>(s.options.maximum_qos));
+  row.add("nl", s.options.no_local ? 1 : 0);
+  row.add("rap", s.options.retain_as_published ? 1 : 0);
+  row.add("rh", static_cast<unsigned>(s.options.retain));
+  row.add("subid", s.subscription_id == 0 ? std::nullopt : std::optional(s.subscription_id));
+  row.add("share", shared ? std::optional(shared->group) : std::nullopt);
+  return row.take();
 }
 
 json json_of(const client_view::details& d) {

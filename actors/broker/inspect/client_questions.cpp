@@ -72,7 +72,7 @@ struct client_list {
     if (!client_filter(question).takes(c)) return;
     auto key = key_of(c.client_id);
     if (!page().wants(key)) return page().add(std::move(key), {});
-    page().add(std::move(key), text_of(json_of(c, of.node())));
+    page().add(std::move(key), row_of(c, of.node()));
   }
 };
 
@@ -122,7 +122,7 @@ void answer_client(inspector& of, const admin_question& question, inspector::ans
   };
   session_looks looks;
   looks.asleep = [list, show](const listed_session& e) {
-    auto row = json_of(view_of(e), list->of.node());
+    auto row = json::parse(row_of(view_of(e), list->of.node()));
     client_view::details closer;
     closer.owed = e.who.owed();
     closer.owed_bytes = e.who.owed_bytes();
@@ -139,7 +139,7 @@ void answer_client(inspector& of, const admin_question& question, inspector::ans
   };
   looks.awake = [list, show](const session& s) {
     const auto seen = s.look();
-    auto row = json_of(seen, list->of.node());
+    auto row = json::parse(row_of(seen, list->of.node()));
     row.update(json_of(s.look_closer()));
     auto subscriptions = json::array();
     s.each_subscription({}, subscriptions_shown, [&](const storage::subscription_record& each) {
@@ -168,11 +168,7 @@ void answer_subscriptions(inspector& of, const admin_question& question, inspect
     if (!asked_for(list->question, s)) return;
     auto key = client_id + '\0' + s.filter + '\0' + list->of.node();
     if (!list->page().wants(key)) return list->page().add(std::move(key), {});
-    auto row = json_of(s);
-    row["clientid"] = client_id;
-    row["node"] = list->of.node();
-    row["connected"] = connected;
-    list->page().add(std::move(key), text_of(row));
+    list->page().add(std::move(key), row_of(s, client_id, list->of.node(), connected));
   };
   session_looks looks;
   looks.wants = [list](const std::string& client_id) {

@@ -15,7 +15,7 @@
 namespace troupe::broker {
 namespace {
 
-constexpr std::size_t awake_at_once = 128;
+constexpr std::size_t awake_at_once = 512;
 
 const session_shard* shard_of(const session_shard_actor& handle) {
   return static_cast<const session_shard*>(caf::actor_cast<caf::abstract_actor*>(handle));
@@ -26,7 +26,7 @@ class walk : public std::enable_shared_from_this<walk> {
  public:
   walk(broker_context& context, session_looks looks, std::function<void(bool)> done)
       : context_(context), looks_(std::move(looks)), done_(std::move(done)) {}
-  ~walk() { done_(all_.load()); }
+  ~walk() { done_(missed_.load() == 0); }
 
   /// One shard after the other on each loop, a slice in a turn.
   void begin() {
@@ -43,7 +43,9 @@ class walk : public std::enable_shared_from_this<walk> {
 
   void find(const std::string& client_id) {
     const auto& handle = context_.session_shard(client_id);
+    ++missed_;
     tell(handle, deferred{[self = shared_from_this(), actor = shard_of(handle), client_id] {
+           --self->missed_;
            std::vector<caf::actor> awake;
            actor->find(client_id, [&](const listed_session& e) { self->met(e, awake); });
            self->look_at(std::move(awake));
@@ -54,16 +56,18 @@ class walk : public std::enable_shared_from_this<walk> {
   using shards = std::vector<session_shard_actor>;
 
   void next(unsigned loop, shards left, session_shard::listing_place place) {
-    const bool posted = context_.loops.loop(loop).post(
+    ++missed_;  // until the step has been
+    context_.aside.post(
+        context_.loops.loop(loop),
         [self = shared_from_this(), loop, left = std::move(left), place]() mutable {
           if (self->context_.released()) return;
           // In its own turn: what it has in hand is whole then.
           const auto handle = left.back();
           tell(handle, deferred{[self, loop, left = std::move(left), place] {
+                 --self->missed_;
                  self->step(loop, left, place);
                }});
         });
-    if (!posted) all_.store(false);
   }
 
   void step(unsigned loop, shards left, session_shard::listing_place place) {
@@ -95,19 +99,19 @@ class walk : public std::enable_shared_from_this<walk> {
   void look_at(std::vector<caf::actor> awake) {
     if (awake.empty()) return;
     runtime::visit_these(
-        context_.loops, std::move(awake),
+        context_.aside, std::move(awake),
         [self = shared_from_this()](const runtime::lean_actor& actor) {
           self->looks_.awake(static_cast<const session&>(actor));
         },
         [self = shared_from_this()](bool all) {
-          if (!all) self->all_.store(false);
+          if (!all) ++self->missed_;
         });
   }
 
   broker_context& context_;
   const session_looks looks_;
   const std::function<void(bool)> done_;
-  std::atomic<bool> all_{true};
+  std::atomic<unsigned> missed_{0};
 };
 
 }  // namespace

@@ -123,6 +123,7 @@ void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes) {
               .body = R"({"as": "text", "who": "text", "reason?": "text", "by?": "text",
                           "until?": "text", "expires_in?": "integer"})",
               .answer = std::string(ban_shape),
+              .success = 201,
               .handler = [nodes](const http_request& request, const http_reply& reply) {
                 make_ban(*nodes, request, reply);
               }});
@@ -130,6 +131,7 @@ void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes) {
               .path = "/api/v1/banned/{as}/{who}",
               .least = admin_role::admin,
               .help = "Lifts a ban.",
+              .success = 204,
               .handler = [nodes](const http_request& request, const http_reply& reply) {
                 auto question = question_of("unban", request, {"as", "who"});
                 auto audit = "lifted the ban of " + std::string(question.term("as")) + " " +

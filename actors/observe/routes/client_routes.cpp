@@ -92,6 +92,7 @@ void add_order(http_router& routes, const std::shared_ptr<admin_source>& nodes, 
        .path = std::move(path),
        .least = admin_role::operator_,
        .help = std::move(help),
+       .success = 204,
        .handler = [nodes, what, audit](const http_request& request, const http_reply& reply) {
          const auto& id = request.parameters.find("clientid")->second;
          reply_order(*nodes, question_of(what, request, {"clientid"}), audit + id, reply);

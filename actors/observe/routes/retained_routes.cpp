@@ -51,6 +51,7 @@ void add_retained_routes(http_router& routes, std::shared_ptr<admin_source> node
               .path = "/api/v1/retained/{topic}",
               .least = admin_role::operator_,
               .help = "Takes back a retained message; subscribers are not told.",
+              .success = 204,
               .handler = [nodes](const http_request& request, const http_reply& reply) {
                 auto question = question_of("retained_erase", request, {"topic"});
                 auto audit =

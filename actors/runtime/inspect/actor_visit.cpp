@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "actors/runtime/inspect/side_lane.hpp"
 #include "actors/runtime/inspect/slice.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -13,7 +14,8 @@
 namespace troupe::runtime {
 namespace {
 
-constexpr std::size_t at_once = 64;
+// As many as one slice has time for, about.
+constexpr std::size_t at_once = 256;
 constexpr unsigned at_a_time = 8;
 // An actor that moves from loop to loop faster than it can be followed.
 constexpr unsigned most_moves = 8;
@@ -25,12 +27,16 @@ const lean_actor& lean(const caf::actor& handle) {
 /// One visit. Kept alive by the steps that it has posted; the last one to end says so.
 class visit : public std::enable_shared_from_this<visit> {
  public:
-  visit(loop_coordinator& loops, actor_look look, std::function<void(bool)> done)
-      : loops_(loops), look_(std::move(look)), done_(std::move(done)), walks_(loops.loops()) {}
+  visit(side_lane& lane, actor_look look, std::function<void(bool)> done)
+      : lane_(lane),
+        loops_(lane.loops()),
+        look_(std::move(look)),
+        done_(std::move(done)),
+        walks_(loops_.loops()) {}
 
   ~visit() {
     // The last step was dropped or has run: `done` is called exactly once either way.
-    done_(all_.load());
+    done_(missed_.load() == 0);
   }
 
   void walk_all() {
@@ -44,8 +50,11 @@ class visit : public std::enable_shared_from_this<visit> {
  private:
   template <class Step>
   void post(run_loop& to, Step step) {
-    if (!to.post([self = shared_from_this(), step = std::move(step)]() mutable { step(); }))
-      all_.store(false);
+    ++missed_;  // until it has run
+    lane_.post(to, [self = shared_from_this(), step = std::move(step)]() mutable {
+      --self->missed_;
+      step();
+    });
   }
 
   void walk(unsigned loop) {
@@ -101,7 +110,7 @@ class visit : public std::enable_shared_from_this<visit> {
     }
     if (!moved.empty()) {
       if (moves == most_moves)
-        all_.store(false);
+        ++missed_;
       else
         spread(std::move(moved), moves + 1);
     }
@@ -112,22 +121,23 @@ class visit : public std::enable_shared_from_this<visit> {
     });
   }
 
+  side_lane& lane_;
   loop_coordinator& loops_;
   const actor_look look_;
   const std::function<void(bool)> done_;
   std::vector<std::optional<actor_table::walk>> walks_;  // each used on its loop alone
-  std::atomic<bool> all_{true};
+  std::atomic<unsigned> missed_{0};
 };
 
 }  // namespace
 
-void visit_actors(loop_coordinator& loops, actor_look look, std::function<void(bool)> done) {
-  std::make_shared<visit>(loops, std::move(look), std::move(done))->walk_all();
+void visit_actors(side_lane& lane, actor_look look, std::function<void(bool)> done) {
+  std::make_shared<visit>(lane, std::move(look), std::move(done))->walk_all();
 }
 
-void visit_these(loop_coordinator& loops, std::vector<caf::actor> actors, actor_look look,
+void visit_these(side_lane& lane, std::vector<caf::actor> actors, actor_look look,
                  std::function<void(bool)> done) {
-  std::make_shared<visit>(loops, std::move(look), std::move(done))->look_at(std::move(actors));
+  std::make_shared<visit>(lane, std::move(look), std::move(done))->look_at(std::move(actors));
 }
 
 }  // namespace troupe::runtime

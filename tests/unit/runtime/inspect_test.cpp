@@ -1,4 +1,5 @@
 #include "actors/runtime/inspect/actor_visit.hpp"
+#include "actors/runtime/inspect/side_lane.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/runtime/runtime_fixture.hpp"
 
@@ -7,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 #include <vector>
@@ -87,13 +90,14 @@ TEST_CASE("a visit finds every actor on its home loop while actors move", "[insp
       if (i % 4 != 3) caf::anon_send(all[i], numbered{n % loops, 0});
     }
   });
+  side_lane lane(t.loops());
   for (int round = 0; round < 20; ++round) {
     std::vector<std::vector<std::uint64_t>> seen(loops);
     std::atomic<bool> at_home{true};
     countdown done{1};
     std::atomic<bool> complete{false};
     visit_actors(
-        t.loops(),
+        lane,
         [&](const lean_actor& actor) {
           const auto* here = run_loop::current();
           if (actor.home() != nullptr && actor.home() != here) at_home = false;
@@ -132,8 +136,9 @@ TEST_CASE("a visit lets the loop go on with its work", "[inspect]") {
   int before = 0;
   int after = 0;
   // Each look takes 50 us: 20 ms in all.
+  side_lane lane(t.loops());
   visit_actors(
-      t.loops(),
+      lane,
       [&](const lean_actor&) {
         if (before == 0) before = turns;
         spin(std::chrono::microseconds(50));
@@ -145,6 +150,50 @@ TEST_CASE("a visit lets the loop go on with its work", "[inspect]") {
   countdown ended{1};
   t.loops().loop(0).post([&] { beat = [&] { ended.hit(); }; });
   CHECK(ended.wait());
+}
+
+TEST_CASE("of many visits one has a piece of a turn", "[inspect]") {
+  manual_system t{2};
+  side_lane lane(t.loops());
+  std::vector<caf::actor> all;
+  for (unsigned i = 0; i < 100; ++i)
+    all.push_back(spawn_lean<scripted>(t.sys, &t.loops().loop(i % 2),
+                                       [](scripted&, caf::mailbox_element&) {}));
+  int pieces = 0;
+  int ended = 0;
+  int looks = 0;
+  for (int visits = 0; visits < 20; ++visits) {
+    visit_actors(
+        lane, [&](const lean_actor&) { ++looks; }, [&](bool whole) { ended += whole ? 1 : 0; });
+    for (unsigned i = 0; i < 2; ++i)
+      CHECK(lane.post(t.loops().loop(i), [&] { ++pieces; }));
+  }
+  // A turn of each loop at most, so that other work has its turns between them.
+  for (int turns = 1; turns < 20; ++turns) {
+    t.loops().run_until_idle(t.seed, 1);
+    CHECK(pieces <= turns);
+  }
+  CHECK(ended < 20);
+  t.run();
+  CHECK(pieces == 40);
+  CHECK(ended == 20);
+  CHECK(looks == 2000);
+}
+
+TEST_CASE("what waits in a side lane is let go of at the end", "[inspect]") {
+  auto kept = std::make_shared<int>(1);
+  bool told_whole = true;
+  {
+    std::optional<side_lane> lane;
+    manual_system t{1};
+    lane.emplace(t.loops());
+    auto one = spawn_lean<scripted>(t.sys, &t.loops().loop(0),
+                                    [](scripted&, caf::mailbox_element&) {});
+    visit_actors(*lane, [kept](const lean_actor&) {}, [&](bool whole) { told_whole = whole; });
+    CHECK(kept.use_count() > 1);
+  }
+  CHECK(kept.use_count() == 1);
+  CHECK_FALSE(told_whole);
 }
 
 TEST_CASE("time is charged to the actor that takes it, also if one runs inside another",
@@ -210,13 +259,14 @@ TEST_CASE("a visit of chosen actors reaches each of them", "[inspect]") {
                                         [](scripted&, caf::mailbox_element&) {}));
   std::atomic<int> met{0};
   countdown done{2};
+  side_lane lane(t.loops());
   visit_these(
-      t.loops(), some, [&](const lean_actor&) { ++met; },
+      lane, some, [&](const lean_actor&) { ++met; },
       [&](bool all) {
         if (all && met == 300) done.hit();
       });
   visit_these(
-      t.loops(), {}, [&](const lean_actor&) { ++met; },
+      lane, {}, [&](const lean_actor&) { ++met; },
       [&](bool all) {
         if (all) done.hit();
       });

@@ -22,7 +22,7 @@ struct place {
   const char* path;
   const char* parameter;  // of the query that takes the beginning, or null
   const char* list;       // member of the answer
-  const char* name;       // member of each item
+  const char* name;       // member of each item, or of what is in it
 };
 
 constexpr std::array places{
@@ -31,7 +31,7 @@ constexpr std::array places{
     place{"filter", "/api/v1/subscriptions", nullptr, "data", "topic"},
     place{"actor", "/api/v1/actors", nullptr, "data", "id"},
     place{"serves", "/api/v1/clients", "prefix", "data", "clientid"},
-    place{"kind", "/api/v1/actors", nullptr, "data", "kind"},
+    place{"kind", "/api/v1/actors/tree", nullptr, "nodes", "kind"},
     place{"node", "/api/v1/cluster", nullptr, "members", "name"},
     place{"module", "/api/v1/log", nullptr, "data", "module"},
     place{"prefix", "/api/v1/config", nullptr, "data", "key"},
@@ -44,6 +44,14 @@ std::vector<std::string> fixed_names(std::string_view kind) {
   if (kind == "role") return {"viewer", "operator", "admin"};
   if (kind == "protocol") return {"3", "4", "5"};
   return {};
+}
+
+void gather(const json& from, const char* name, std::vector<std::string>& to) {
+  if (from.is_object() && from.contains(name) && from[name].is_string())
+    return to.push_back(from[name].get<std::string>());
+  if (from.is_structured()) {
+    for (const auto& each : from) gather(each, name, to);
+  }
 }
 
 }  // namespace
@@ -62,9 +70,7 @@ name_source names_of_node(const console& with) {
     const auto answer = http_get(resolved({}, with), with_query(found->path, query), patience);
     const auto body = json::parse(answer.body, nullptr, false);
     if (!answer.problem.empty() || !body.is_object() || !body.contains(found->list)) return names;
-    for (const auto& each : body[found->list])
-      if (each.is_object() && each.contains(found->name) && each[found->name].is_string())
-        names.push_back(each[found->name].get<std::string>());
+    gather(body[found->list], found->name, names);
     return names;
   };
 }

@@ -100,7 +100,7 @@ std::string tree_text(const json& tree) {
       }
     }
   }
-  return text;
+  return text + missing_text(tree);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,7 @@ const std::vector<column> session_columns{{"CLIENT", "/clientid"},
                                           {"CONNECTED", "/connected"},
                                           {"DURABLE", "/durable"},
                                           {"ASLEEP", "/asleep"},
-                                          {"EXPIRY", "/expiry_interval"},
+                                          {"EXPIRY", "/expiry_interval", kind::expiry},
                                           {"SUBS", "/subscriptions_cnt"},
                                           {"QUEUE", "/mqueue_len"},
                                           {"BYTES", "/mqueue_bytes", kind::size},
@@ -51,21 +52,21 @@ const std::vector<line> client_lines{{"client", "/clientid"},
                                      {"keep alive", "/keepalive"},
                                      {"since", "/connected_at"},
                                      {"gone since", "/disconnected_at"},
-                                     {"clean start", "/clean_start"},
-                                     {"expiry", "/expiry_interval"},
+                                     {"expiry", "/expiry_interval", kind::expiry},
                                      {"durable", "/durable"},
                                      {"asleep", "/asleep"},
                                      {"actor", "/actor"},
                                      {"waits for", "/waits_for"},
-                                     {"in flight", "/windows/outbound/inflight"},
-                                     {"window", "/windows/outbound/receive_maximum"},
-                                     {"queued", "/windows/outbound/queued"},
-                                     {"queued bytes", "/windows/outbound/queued_bytes", kind::size},
-                                     {"owed", "/windows/outbound/owed"},
-                                     {"owed bytes", "/windows/outbound/owed_bytes", kind::size},
+                                     {"in flight", "/inflight_cnt"},
+                                     {"at most", "/windows/outbound/max_inflight"},
+                                     {"queued", "/mqueue_len"},
+                                     {"queued bytes", "/mqueue_bytes", kind::size},
+                                     {"of it cached", "/windows/outbound/queued"},
+                                     {"owed by store", "/windows/outbound/owed"},
                                      {"unanswered", "/windows/inbound/pending"},
-                                     {"unreleased", "/windows/inbound/unreleased"},
+                                     {"unreleased", "/awaiting_rel_cnt"},
                                      {"will", "/will/topic"},
+                                     {"will delay", "/will/delay", kind::expiry},
                                      {"last goodbye", "/last_disconnect/reason"},
                                      {"at", "/last_disconnect/at"}};
 const std::vector<column> subscription_columns{
@@ -203,7 +204,13 @@ action declare_sessions_discard(CLI::App& command, console& with) {
 
 action declare_clients_ban(CLI::App& command, console& with) {
   const auto given = add_banned(command);
-  command.add_option("--for", given->seconds, "Seconds; else until `unban`");
+  command
+      .add_option("--for", given->seconds,
+                  "How long: seconds, or a number with min, h or d; else until `unban`")
+      ->transform(CLI::AsNumberWithUnit(
+          std::map<std::string, std::uint64_t>{{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86'400}},
+          CLI::AsNumberWithUnit::CASE_INSENSITIVE, "TIME"))
+      ->check(CLI::Range(1.0, 3e9));
   command.add_option("--reason", given->reason, "For other administrators");
   return [given, &with] {
     json body = {{"as", given->as}, {"who", given->who}, {"reason", given->reason}};
@@ -213,7 +220,8 @@ action declare_clients_ban(CLI::App& command, console& with) {
       body["expires_in"] = given->seconds;
     return order(with, given->address, http_method::post, "/api/v1/banned",
                  body.dump(-1, ' ', false, json::error_handler_t::replace),
-                 "\"" + given->who + "\" is kept out.");
+                 "\"" + given->who + "\" is kept out" +
+                     (given->seconds == 0 ? "." : " for " + span_text(given->seconds) + "."));
   };
 }
 

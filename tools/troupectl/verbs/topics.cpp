@@ -1,3 +1,4 @@
+#include "protocol/auth/digest.hpp"
 #include "tools/troupectl/showing.hpp"
 #include "tools/troupectl/terminal_text.hpp"
 #include "tools/troupectl/verbs/declare.hpp"
@@ -21,16 +22,12 @@ const std::vector<column> retained_columns{{"TOPIC", "/topic"},
                                            {"QOS", "/qos"},
                                            {"SIZE", "/payload_size", kind::size},
                                            {"PUBLISHED", "/publish_at"},
-                                           {"EXPIRES", "/expires_at"},
-                                           {"FROM", "/from_clientid"}};
+                                           {"EXPIRES", "/expires_at"}};
 const std::vector<line> retained_lines{{"topic", "/topic"},
                                        {"qos", "/qos"},
                                        {"size", "/payload_size", kind::size},
                                        {"published", "/publish_at"},
-                                       {"expires", "/expires_at"},
-                                       {"from", "/from_clientid"},
-                                       {"payload", "/payload"},
-                                       {"cut", "/payload_truncated"}};
+                                       {"expires", "/expires_at"}};
 
 struct options {
   listing list;
@@ -39,6 +36,21 @@ struct options {
 
 void add(query_values& to, const char* name, const std::string& value) {
   if (!value.empty()) to.emplace_back(name, value);
+}
+
+/// Text where it is text, base 64 where it is not.
+std::string retained_text(const json& message) {
+  auto text = lines_text(message, retained_lines);
+  const auto encoded = message.value("payload", std::string());
+  const auto payload = auth::from_base64(encoded);
+  const bool cut = message.value("payload_truncated", false);
+  const auto printable = payload ? harmless_lines(*payload) : std::string();
+  if (payload && printable == *payload)
+    text += "payload        " + (payload->empty() ? "(empty)" : printable) + "\n";
+  else
+    text += "in base 64     " + harmless(encoded) + "\n";
+  if (cut) text += "The payload is longer than what is shown.\n";
+  return text;
 }
 
 }  // namespace
@@ -89,10 +101,9 @@ action declare_retained_show(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
   const auto topic = std::make_shared<std::string>();
   command.add_option("topic", *topic, "Topic")->required();
-  command.footer("The payload is in base 64.");
+  command.footer("A payload that is no text is shown in base 64; with --json each is.");
   return [=, &with] {
-    return show(with, *how, path_of("/api/v1/retained", *topic),
-                [](const json& message) { return lines_text(message, retained_lines); });
+    return show(with, *how, path_of("/api/v1/retained", *topic), retained_text);
   };
 }
 
