@@ -124,11 +124,12 @@ def test_completion_of_verbs_options_and_names(start_node, open_shell):
     shell.until("The log level of session is debug.")
     shell.prompt()
     # So are clients.
-    node.connect("sensor-17")
+    sensor = node.connect("sensor-17")
     shell.type("clients show sens" + TAB)
     shell.until("clients show sensor-17")
     shell.child.send("\r")
     assert "127.0.0.1" in shell.prompt()
+    sensor.ping()
     # And kinds of actors, of which there is one.
     shell.type("actor list --kind wild" + TAB)
     shell.until("actor list --kind wildcard_index")
