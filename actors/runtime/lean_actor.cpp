@@ -63,19 +63,17 @@ caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
   auto* here = run_loop::current();
   std::size_t handled = 0;
   std::size_t told = 0;
-  const auto began = ticks();
-  const auto before = here != nullptr ? here->ran_ticks_ : 0;  // all runs that are over
-  auto charged = began;
-  auto inside = before;
-  // Before anybody else may run this actor. What ran inside of this run is not its own time.
+  // Time of runs that are over, this one's up to the last settling among them. What ran inside
+  // of this run since then is in it, too, and is not this actor's own time.
+  std::uint64_t nowhere = 0;
+  auto& ran = here != nullptr ? here->ran_ticks_ : nowhere;
+  const auto start = ticks() - ran;
+  // Before anybody else may run this actor.
   const auto settle = [&] {
-    const auto now = ticks();
-    const auto own = now - charged - (here != nullptr ? here->ran_ticks_ - inside : 0);
-    account(handled - told, own);
+    const auto with_this = ticks() - start;
+    account(handled - told, with_this - ran);
+    ran = with_this;
     told = handled;
-    charged = now;
-    inside = before + (now - began);
-    if (here != nullptr) here->ran_ticks_ = inside;
   };
   while (handled < max_messages) {
     auto m = mailbox_.pop();
