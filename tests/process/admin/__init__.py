@@ -1,0 +1,1 @@
+"""The process as an operator meets it: files, signals, limits, figures."""
