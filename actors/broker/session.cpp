@@ -239,10 +239,12 @@ void session::on_gone(const client_gone& gone) {
   if (!connected_ || gone.connection != connection_) return;
   device_ = nullptr;
   changes_.clear();
+  // The connection does not know why it was closed from here.
+  const std::string why = clean_goodbye_ ? "The client said goodbye" : gone.why;
   log_event(log_module::session, log_level::debug, "Client disconnected",
-            {{"client", client_id_}, {"why", gone.why}});
-  if (context_.client_event) context_.client_event(false, client_id_, username_, {}, gone.why);
-  say_farewell(gone.why);
+            {{"client", client_id_}, {"why", why}});
+  if (context_.client_event) context_.client_event(false, client_id_, username_, {}, why);
+  say_farewell(why);
   go_offline();
   if (expiry_ == 0) return end();
   disconnected_at_ = now();

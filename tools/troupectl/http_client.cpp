@@ -167,7 +167,9 @@ std::string message_in(const std::string& body) {
   const auto parsed = nlohmann::json::parse(body, nullptr, false);
   if (!parsed.is_object() || !parsed.contains("message") || !parsed["message"].is_string())
     return {};
-  return " " + parsed["message"].get<std::string>();
+  auto sentence = parsed["message"].get<std::string>();
+  if (!sentence.empty() && sentence.back() != '.') sentence += '.';
+  return sentence;
 }
 
 http::verb verb_of(http_method method) {
@@ -290,9 +292,11 @@ http_answer http_send(const node_address& address, http_method method, std::stri
   answer.status = asked.response().result_int();
   answer.body = std::move(asked.response().body());
   if (answer.status < 200 || answer.status > 299) {
-    answer.problem = "The node at " + address.url + " answered " + std::to_string(answer.status) +
-                     " to " + std::string(target.substr(0, target.find('?'))) + "." +
-                     message_in(answer.body);
+    answer.problem = message_in(answer.body);
+    if (answer.problem.empty())
+      answer.problem = "The node at " + address.url + " answered " +
+                       std::to_string(answer.status) + " to " +
+                       std::string(target.substr(0, target.find('?'))) + ".";
   }
   return answer;
 }

@@ -62,6 +62,8 @@ std::string number_text(double value, column::kind type) {
     case column::kind::expiry:
       if (value == 0) return "-";
       return value >= 0xFFFF'FFFF ? "never" : span_text(static_cast<std::uint64_t>(value));
+    case column::kind::age:
+      return value == 0 ? "-" : time_text(value * 1000);
     case column::kind::text:
       break;
   }

@@ -42,6 +42,7 @@ struct column {
     rate,
     percent,
     expiry,  // seconds; none, or for ever
+    age,     // milliseconds; none
   };
   const char* head;
   const char* pointer;  // JSON pointer: "/link/state"; missing or null is shown as "-"

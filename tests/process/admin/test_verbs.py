@@ -76,6 +76,7 @@ def test_clients_and_sessions_are_listed_and_shown(node):
         "a/+": "-", "$share/group/b": "group"}
     assert json.loads(ctl(node, "clients", "show", "near", "--json"))["clientid"] == "near"
     away = lines(ctl(node, "clients", "show", "away"))
+    assert away["last goodbye"] == "The client said goodbye"
     assert away["waits for"] == "its client to come back" and away["queued"] == "1"
     assert "No client" in ctl(node, "clients", "show", "nobody", code=NOT_FOUND)
 
@@ -113,7 +114,8 @@ def test_bans_with_and_without_an_end(node):
     assert rows["eve"]["AS"] == "username" and rows["eve"]["UNTIL"] > rows["eve"]["AT"]
     assert ctl(node, "clients", "unban", "bad") == '"bad" may come in.\n'
     node.connect("bad")
-    assert "no such ban" in ctl(node, "clients", "unban", "bad", code=NOT_FOUND)
+    assert ctl(node, "clients", "unban", "bad",
+               code=NOT_FOUND) == "troupectl: There is no such ban.\n"
     ctl(node, "clients", "ban", "short", "--for", "1")
     node.connect("short", reason=BANNED)
     wait_for(lambda: "short" not in ctl(node, "clients", "bans"))

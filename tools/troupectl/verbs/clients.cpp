@@ -58,7 +58,7 @@ const std::vector<line> client_lines{{"client", "/clientid"},
                                      {"actor", "/actor"},
                                      {"waits for", "/waits_for"},
                                      {"in flight", "/inflight_cnt"},
-                                     {"at most", "/windows/outbound/max_inflight"},
+                                     {"window", "/windows/outbound/max_inflight"},
                                      {"queued", "/mqueue_len"},
                                      {"queued bytes", "/mqueue_bytes", kind::size},
                                      {"of it cached", "/windows/outbound/queued"},
@@ -68,7 +68,7 @@ const std::vector<line> client_lines{{"client", "/clientid"},
                                      {"will", "/will/topic"},
                                      {"will delay", "/will/delay", kind::expiry},
                                      {"last goodbye", "/last_disconnect/reason"},
-                                     {"at", "/last_disconnect/at"}};
+                                     {"goodbye at", "/last_disconnect/at"}};
 const std::vector<column> subscription_columns{
     {"TOPIC", "/topic"},   {"QOS", "/qos"},     {"SHARE", "/share"}, {"NO LOCAL", "/nl"},
     {"RETAIN AS", "/rap"}, {"RETAINED", "/rh"}, {"ID", "/subid"}};
