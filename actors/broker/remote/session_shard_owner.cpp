@@ -435,6 +435,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       known.set_session(id.value);
       known.set_awake(true);
       known.set_life(e.life);
+      known.set_epoch(owner_.epoch);
       known.set_stream(e.who->stream());
       context_.remote->send(from, frame_kind::session_grant, number(shard_), known);
       continue;

@@ -165,6 +165,8 @@ void session_shard::refuse(const opening& wanted, mqtt::reason_code reason) {
 
 void session_shard::granted(const peer::SessionGrant& frame) {
   if (frame.request() == 0) {
+    // An earlier owner's stream would hide the one that this owner has named.
+    if (frame.epoch() != owner_.epoch) return;
     const auto who = context_.remote->sessions().find(session_id(frame.session()));
     if (!who || who->life() != frame.life()) return;
     who->stream(frame.stream());
