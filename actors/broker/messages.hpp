@@ -255,6 +255,10 @@ struct routes_announced {
 };
 /// From the wildcard index: it has more of what a topic shard waits for.
 struct wildcards_announced {};
+/// This node is cut off from the majority of the cluster, or no longer.
+struct majority_changed {
+  bool seen = true;
+};
 struct peer_tick {};
 
 }  // namespace troupe::broker

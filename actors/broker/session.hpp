@@ -193,6 +193,8 @@ class session final : public runtime::lean_actor,
   std::int64_t now() const;
   bool durable() const noexcept { return who_->durable(); }
   bool kept_elsewhere() const;
+  /// This node is cut off from the majority and from whoever keeps the session.
+  bool kept_out_of_reach() const;
   auth::identity identity() const { return {client_id_, username_, loopback_}; }
 
   broker_context& context_;

@@ -244,6 +244,11 @@ bool session::kept_elsewhere() const {
   return context_.remote != nullptr && who_->kept() && !context_.remote->owns(who_->id().shard());
 }
 
+bool session::kept_out_of_reach() const {
+  return context_.remote != nullptr && context_.remote->cut_off() &&
+         context_.remote->out_of_reach(who_->id().shard());
+}
+
 void session::try_again_later(std::function<void()> work) {
   context_.count(counter::store_errors);
   if (context_.stopping.load()) return;  // the store does not come back

@@ -5,6 +5,13 @@
 
 namespace troupe::session {
 
+namespace {
+
+/// What may be taken when it is sent again later.
+constexpr auto for_a_while = mqtt::reason_code::quota_exceeded;
+
+}  // namespace
+
 std::vector<inbound_flow::exchange>::iterator inbound_flow::find(mqtt::packet_id id) noexcept {
   auto it = std::lower_bound(received_.begin(), received_.end(), id,
                              [](const exchange& x, mqtt::packet_id wanted) { return x.id < wanted; });
@@ -45,7 +52,9 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
   answers_.push_back({id, level, false, false, false, mqtt::reason_code::success});
   ++pending_count_;
   result.token = first_token_ + answers_.size() - 1;
-  return result;
+  if (untold_ == 0) return result;
+  completed(result.token, for_a_while, fx);
+  return {verdict::not_now, 0};
 }
 
 void inbound_flow::completed(std::uint64_t token, mqtt::reason_code reason, session_effects& fx) {
@@ -55,6 +64,7 @@ void inbound_flow::completed(std::uint64_t token, mqtt::reason_code reason, sess
   --pending_count_;
   done.done = true;
   done.reason = reason;
+  if (reason == for_a_while) ++untold_;
   if (done.level == mqtt::qos::exactly_once) {
     const auto id = done.id;
     auto x = find(id);
@@ -80,6 +90,7 @@ void inbound_flow::flush(session_effects& fx) {
     const auto next = answers_.front();
     answers_.pop_front();
     ++first_token_;
+    if (next.reason == for_a_while && !next.copy) --untold_;
     if (next.orphan || !has_client_) continue;
     const bool once = next.level == mqtt::qos::at_least_once;
     if (once) --unanswered_;

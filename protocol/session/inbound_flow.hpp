@@ -22,6 +22,8 @@ class inbound_flow {
     route,      // new: give it to its topic shard with the token
     duplicate,  // QoS 2, known already: nothing to route, the answer follows or was sent
     refused,    // the client was disconnected
+    not_now,    // one before it was refused for a while, and the client has not been told yet:
+                // answered alike, so that the later one is not taken before the earlier one
   };
   struct accepted {
     verdict what = verdict::route;
@@ -82,6 +84,7 @@ class inbound_flow {
   std::vector<exchange> received_;  // QoS 2, sorted by id
   std::uint64_t first_token_ = 1;   // of answers_.front()
   std::uint32_t pending_count_ = 0;
+  std::uint32_t untold_ = 0;        // refused for a while, the answer waits for earlier ones
   std::uint32_t unanswered_ = 0;    // on this connection, QoS 1 before PUBACK
   bool durable_;
   bool has_client_ = false;

@@ -48,6 +48,13 @@ class peers {
             const google::protobuf::MessageLite& content,
             std::shared_ptr<const void> hold = nullptr, bool droppable = false);
 
+  /// Whether this node knows that it is cut off from the majority: what needs another node now
+  /// is refused at once, and does not wait for an owner.
+  bool cut_off() const noexcept { return cut_off_.load(std::memory_order_relaxed); }
+  void set_cut_off(bool value) noexcept { cut_off_.store(value, std::memory_order_relaxed); }
+  /// Nobody who can be asked owns the shard.
+  bool out_of_reach(shard_id shard) const;
+
   session_table& sessions() noexcept { return sessions_; }
 
   /// The epoch of the session shard's owner up to which this node's wildcard
@@ -90,6 +97,7 @@ class peers {
   std::vector<std::atomic<std::uint64_t>> wildcards_announced_;
   std::vector<std::atomic<std::uint64_t>> offsets_;
   std::vector<std::atomic<bool>> serves_;
+  std::atomic<bool> cut_off_{false};
 };
 
 }  // namespace troupe::broker

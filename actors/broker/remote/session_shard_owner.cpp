@@ -37,6 +37,7 @@ void session_shard::on(const peer_changed& change) {
     if (change.up) tell_owner_of_sessions();
   }
   if (change.up) return;
+  refuse_what_waits();
   if (std::erase(silent_, change.node) != 0 && silent_.empty() && is_owner() && !loading_)
     serve_openings();
   std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
@@ -188,6 +189,7 @@ void session_shard::on(const owner_now& change) {
   tell_owner_of_sessions();
   ask_again();
   read_early();
+  refuse_what_waits();
 }
 
 /// In their order; what is for a later owner waits on.
@@ -472,6 +474,7 @@ void session_shard::tick() {
     else if (!wanted.sent) send(request, wanted);
   }
   for (const auto request : late) {
+    context_.count(counter::connects_refused_no_owner);
     refuse(openings_.at(request), mqtt::reason_code::server_unavailable);
     openings_.erase(request);
   }
@@ -480,6 +483,7 @@ void session_shard::tick() {
       ++it;
       continue;
     }
+    context_.count(counter::connects_refused_busy);
     refuse(it->second, mqtt::reason_code::server_busy);
     it = waiting_.erase(it);
   }

@@ -8,6 +8,8 @@
 
 namespace troupe::broker {
 
+using observe::counter;
+
 namespace {
 
 // Ticks, of about a second. Longer than any change of an owner takes; a client
@@ -104,6 +106,7 @@ void topic_role::on(const owner_now& change) {
   }
   outbox_.retry();
   check();
+  refuse_what_waits();
 }
 
 void topic_role::take_over() {
@@ -173,23 +176,30 @@ void topic_role::on(const peer_changed& change) {
     outbox_.retry();
   }
   check();
+  refuse_what_waits();
+}
+
+void topic_role::on(const majority_changed& news) {
+  cut_off_ = !news.seen;
+  refuse_what_waits();
 }
 
 void topic_role::tick() {
   if (is_owner()) ++ticks_as_owner_;
   routes_.chooser().tick();
   audit_.tick();
+  if (refusing_ != 0) --refusing_;
   check();
   for (auto& each : held_) ++each.age;
   // With the first that has waited for too long goes all that is behind it: a message must not
   // come after those that were sent later.
   if (!held_.empty() && held_.front().age > patience)
-    for (auto& each : std::exchange(held_, {})) give_up(*each.batch);
+    for (auto& each : std::exchange(held_, {})) give_up(*each.batch, counter::publishes_refused_no_owner);
   bool late = false;
   for (auto& [request, w] : publishes_) late = ++w.age > patience || late;
   if (late) {
     unsent_ = 0;
-    for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch);
+    for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch, counter::publishes_refused_no_owner);
   }
   for (auto& [request, w] : publishes_)
     if (!w.sent && !send(request, w)) break;
@@ -222,6 +232,7 @@ void topic_role::route_applied(route_change& change, std::uint64_t version) {
   if (w.change.token == 0) return send(0, w);
   const auto request = next_request_++;
   send(request, changes_.emplace(request, std::move(w)).first->second);
+  refuse_what_waits();
 }
 
 void topic_role::send(std::uint64_t request, waiting_route& w) {

@@ -8,11 +8,16 @@
 
 namespace troupe::broker {
 
+using observe::counter;
+
 namespace {
 
 // Of an item for which nobody waits but that somebody may be owed: it is kept until the owner has
 // taken it, too.
 constexpr std::uint64_t kept_token = 1ULL << 61;
+
+// One that is about to come, and a whole one.
+constexpr unsigned ticks_of_refusing = 2;
 
 bool nobody_waits(const publish_batch& batch) {
   return std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
@@ -20,12 +25,25 @@ bool nobody_waits(const publish_batch& batch) {
   });
 }
 
+/// Somebody hears of all that is not taken: messages of a client. What the broker itself sends (a
+/// will, a message for another member of a group) has nobody who would send it again, and waits.
+bool may_be_refused(const publish_batch& batch) {
+  return batch.origin == cluster::no_node &&
+         std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
+           const bool asked = item.token != 0 && item.token != kept_token;
+           return !item.directed && !item.declined &&
+                  (asked || item.body->level() == mqtt::qos::at_most_once);
+         });
+}
+
 }  // namespace
 
 void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   const bool light = nobody_waits(*batch);
+  if (refusing_ != 0 && !light && may_be_refused(*batch)) return refuse_now(std::move(batch));
   if (is_owner()) {
     if (serving_ || light) return host_.publish(batch);
+    if (cut_off_ && may_be_refused(*batch)) return refuse_now(std::move(batch));
     held_.push_back({std::move(batch), 0});
     return;
   }
@@ -35,6 +53,8 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   }
   // Nobody owns it: clean sessions of this side go on with the routes at hand.
   if (light && view_.owner(shard_).node == cluster::no_node) return host_.publish(batch);
+  if (cut_off_ && out_of_reach() && !light && may_be_refused(*batch))
+    return refuse_now(std::move(batch));
   forward(std::move(batch));
 }
 
@@ -182,13 +202,78 @@ void topic_role::on_answer(const peer::PublishAnswer& frame) {
   answer(context_, shard_, *batch, std::move(outcomes));
 }
 
-void topic_role::give_up(const publish_batch& batch) {
+void topic_role::give_up(const publish_batch& batch, observe::counter as) {
   publish_outcomes outcomes;
-  for (const auto& item : batch.items)
-    if (item.token != 0 && item.token != kept_token)
+  std::uint64_t given_up = 0;
+  for (const auto& item : batch.items) {
+    if (item.token == 0) continue;
+    ++given_up;
+    if (item.token != kept_token)
       outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
-  context_.count(observe::counter::publishes_refused_no_owner, batch.items.size());
+  }
+  context_.count(as, given_up);
   answer(context_, shard_, batch, std::move(outcomes));
+}
+
+// --- cut off from the majority -------------------------------------------------------
+
+/// Nobody who can be asked owns the shard, or this node does and cannot serve.
+bool topic_role::out_of_reach() const {
+  const auto node = view_.owner(shard_).node;
+  return node == view_.self ? !serving_ : !view_.is_up(node);
+}
+
+/// Nothing of it was given to anybody yet.
+void topic_role::refuse_now(std::shared_ptr<publish_batch> batch) {
+  if (cut_off_) refusing_ = ticks_of_refusing;
+  const auto light = [](const publish_item& item) { return item.token == 0; };
+  give_up(*batch, counter::publishes_refused_no_majority);
+  if (std::none_of(batch->items.begin(), batch->items.end(), light)) return;
+  // What it said with QoS 0 goes on among the clients of this side.
+  auto rest = std::make_shared<publish_batch>();
+  rest->from = batch->from;
+  rest->client = batch->client;
+  rest->held = batch->held;
+  for (auto& item : batch->items)
+    if (light(item)) rest->items.push_back(std::move(item));
+  publish(std::move(rest));
+}
+
+/// What was sent to an owner whose pairing goes on, it may still take: that waits for the end of
+/// the pairing. What an owner before may have begun is refused like the rest: it comes at most as
+/// what the client was not promised.
+void topic_role::refuse_what_waits() {
+  if (!cut_off_ || !out_of_reach()) return;
+  for (auto& each : std::exchange(held_, {})) {
+    if (!may_be_refused(*each.batch)) {
+      held_.push_back(std::move(each));
+      continue;
+    }
+    refusing_ = ticks_of_refusing;
+    give_up(*each.batch, counter::publishes_refused_no_majority);
+  }
+  for (auto it = publishes_.begin(); it != publishes_.end();) {
+    const auto& w = it->second;
+    if (w.sent || !may_be_refused(*w.batch)) {
+      ++it;
+      continue;
+    }
+    refusing_ = ticks_of_refusing;
+    give_up(*w.batch, counter::publishes_refused_no_majority);
+    --unsent_;
+    it = publishes_.erase(it);
+  }
+  // A clean session is in force on its own node; more cannot be had now.
+  for (auto it = changes_.begin(); it != changes_.end();) {
+    const auto& change = it->second.change;
+    if (change.what.who->kept()) {
+      ++it;
+      continue;
+    }
+    tell(change.answer_to, route_changed{change.token, change.entry,
+                                         {{context_.run_id, context_.wildcards.version()}}});
+    it = changes_.erase(it);
+  }
 }
 
 void topic_role::resend() {
