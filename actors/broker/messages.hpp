@@ -51,6 +51,7 @@ struct publish_item {
   mqtt::message_ptr body;
   std::uint64_t token = 0;         // 0: nobody asks for the outcome
   mqtt::packet_id received = 0;    // QoS 2 id to remember with the message
+  bool begun = false;              // QoS 2: somebody may be owed it by now
   troupe::session::origin from{};  // QoS 2 in a cluster
   std::unique_ptr<direction> directed;
   std::unique_ptr<second_choice> declined;

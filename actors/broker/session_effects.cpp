@@ -58,6 +58,7 @@ void session::route(troupe::session::routed_publish publish) {
   item.token = publish.token;
   item.received = publish.received;
   item.from = publish.from;
+  item.begun = publish.begun;
 }
 
 void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }

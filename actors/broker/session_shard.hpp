@@ -141,6 +141,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void on(const peer_message& frame);
   void on(const majority_changed& news);
   void read_early();
+  void end_streams();
   template <class Answer>
   void say_not_owner(cluster::node_id to, std::uint64_t request);
   void on_here(cluster::node_id from, const peer::SessionsHere& frame);
@@ -186,6 +187,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
 
   // In a cluster:
   shard_owner owner_;
+  shard_owner last_owner_;   // that was one; owner_ may be none
   bool loading_ = false;     // the owner reads the directory
   bool cut_off_ = false;     // from the majority of the cluster
   unsigned ticks_as_owner_ = 0;

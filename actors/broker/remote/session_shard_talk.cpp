@@ -277,6 +277,7 @@ void session_shard::yield(const entry& e, mqtt::reason_code reason, bool end) {
   frame.set_end(end);
   frame.set_send_will(true);
   frame.set_life(e.life);
+  frame.set_epoch(owner_.epoch);
   context_.remote->send(e.at, frame_kind::session_yield, number(shard_), frame);
 }
 
@@ -287,6 +288,7 @@ void session_shard::send_stale(cluster::node_id to, const subscriber& who, std::
   end.set_life(life);
   end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
   end.set_stale(true);
+  end.set_epoch(owner_.epoch);
   context_.remote->send(to, frame_kind::session_yield, number(shard_), end);
 }
 
@@ -302,6 +304,8 @@ void session_shard::not_here(const std::string& client_id, session_id id, std::u
 }
 
 void session_shard::on_yield(const peer::SessionYield& frame) {
+  // What an earlier owner wanted, the present one may know better. (An older release names none.)
+  if (frame.epoch() != 0 && frame.epoch() < owner_.epoch) return;
   auto it = sessions_.find(frame.client_id());
   const bool known =
       it != sessions_.end() && it->second.awake && it->second.who->id().value == frame.session() &&

@@ -262,7 +262,7 @@ void topic_role::send_routes() {
   });
   peer::RoutesComplete complete;
   for (std::uint16_t i = 0; i < own_.size(); ++i) {
-    if (own_[i] == 0) continue;
+    if (own_[i] == 0 || own_[i] != net_.served_epoch(static_cast<shard_id>(i))) continue;
     complete.add_shard(i);
     complete.add_epoch(own_[i]);
   }
@@ -284,6 +284,7 @@ void topic_role::on(const routes_announced& told) {
   const auto to = view_.owner(shard_).node;
   // Else all of it is sent when the owner can be heard.
   if (to == cluster::no_node || told.epoch == 0 || !view_.is_up(to)) return;
+  if (told.epoch != net_.served_epoch(told.shard)) return;  // sessions have moved on meanwhile
   peer::RoutesComplete complete;
   complete.set_to_epoch(epoch());
   complete.set_pairing(view_.pairing(to));

@@ -25,13 +25,20 @@ bool nobody_waits(const publish_batch& batch) {
   });
 }
 
+void begin(publish_batch& batch) {
+  for (auto& item : batch.items)
+    item.begun = item.body->level() == mqtt::qos::exactly_once;
+}
+
 /// Somebody hears of all that is not taken: messages of a client. What the broker itself sends (a
 /// will, a message for another member of a group) has nobody who would send it again, and waits.
+/// So does what is to come once and may have been given to somebody: a client that never hears of
+/// the refusal would send it again.
 bool may_be_refused(const publish_batch& batch) {
   return batch.origin == cluster::no_node &&
          std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
            const bool asked = item.token != 0 && item.token != kept_token;
-           return !item.directed && !item.declined &&
+           return !item.directed && !item.declined && !item.begun &&
                   (asked || item.body->level() == mqtt::qos::at_most_once);
          });
 }
@@ -60,8 +67,10 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
 
 void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) {
   outbox_.clear();
-  for (auto it = batches.rbegin(); it != batches.rend(); ++it)
+  for (auto it = batches.rbegin(); it != batches.rend(); ++it) {
+    begin(**it);
     held_.push_front({std::move(*it), 0});
+  }
 }
 
 void topic_role::forward(std::shared_ptr<publish_batch> batch) {
@@ -128,7 +137,9 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   }
   if (!net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0))
     return false;
-  if (request != 0 && !std::exchange(w.sent, true)) --unsent_;
+  if (request == 0) return true;
+  begin(*w.batch);
+  if (!std::exchange(w.sent, true)) --unsent_;
   return true;
 }
 
@@ -240,8 +251,8 @@ void topic_role::refuse_now(std::shared_ptr<publish_batch> batch) {
 }
 
 /// What was sent to an owner whose pairing goes on, it may still take: that waits for the end of
-/// the pairing. What an owner before may have begun is refused like the rest: it comes at most as
-/// what the client was not promised.
+/// the pairing. What an owner before may have begun is refused like the rest, but for QoS 2: it
+/// comes at most as what the client was not promised.
 void topic_role::refuse_what_waits() {
   if (!cut_off_ || !out_of_reach()) return;
   for (auto& each : std::exchange(held_, {})) {

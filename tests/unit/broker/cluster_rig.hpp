@@ -117,7 +117,9 @@ class cluster_rig {
       if (owners_[s].node == id_of(i)) give_to(s, cluster::no_node);
   }
   /// As membership tells it, a while after isolate().
-  void knows_that_it_is_cut_off(std::size_t i) { nodes_[i]->dispatch->majority_changed(false); }
+  void knows_that_it_is_cut_off(std::size_t i) {
+    nodes_[i]->dispatch->majority_changed(false);
+  }
   bool isolated(std::size_t i) const { return isolated_.contains(i); }
   /// All hear each other again, and of who owns what.
   void join_again() {
@@ -192,6 +194,11 @@ class cluster_rig {
           if (n) n->dispatch->tick();
       run();
     }
+  }
+
+  /// Its wall clock is set anew; what its actors measure goes on.
+  void clock_jumps(std::size_t i, std::int64_t ms) {
+    nodes_[i]->actors.time.set_wall(nodes_[i]->actors.time.wall_ms() + ms);
   }
 
   std::uint64_t count(observe::counter what) const {
