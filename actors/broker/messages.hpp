@@ -62,6 +62,7 @@ struct publish_item {
 struct publish_batch {
   session_id from;                // none: the broker itself
   std::uint64_t client = 0;       // cluster::stable_hash() of its client id; 0: not its own words
+  std::uint64_t answered = 0;     // its client has been told of all tokens below
   caf::strong_actor_ptr answer_to;  // may be null
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;

@@ -44,6 +44,7 @@ publish_item& session::item_for(const mqtt::message& message) {
     batch = std::make_shared<publish_batch>();
     batch->from = who_->id();
     batch->client = client_hash_;
+    batch->answered = inbound_.first_unanswered();
     batch->answer_to = strong(*this);
     if (input_) batch->held = {input_, &input_->held};
     batches_.emplace_back(shard, batch);

@@ -52,6 +52,8 @@ class inbound_flow {
   /// The message of the token will be refused for a while: until the client is told, what came
   /// behind it is not taken either.
   void refusing(std::uint64_t token) noexcept;
+  /// The token of the first message that is not answered.
+  std::uint64_t first_unanswered() const noexcept { return first_token_; }
   /// Whether something was refused of which the client has not been told.
   bool refuses() const noexcept { return untold_ != 0; }
   /// Recorded ones that were taken since: a record may say so.

@@ -188,7 +188,7 @@ void topic_role::tick() {
   if (is_owner()) ++ticks_as_owner_;
   routes_.chooser().tick();
   audit_.tick();
-  if (refusing_ != 0) --refusing_;
+  if (refusing_ != 0 && --refusing_ == 0) refused_now_.clear();
   check();
   for (auto& each : held_) ++each.age;
   // With the first that has waited for too long goes all that is behind it: a message must not
@@ -228,11 +228,27 @@ void topic_role::route_applied(route_change& change, std::uint64_t version) {
            route_changed{change.token, change.entry, {{context_.run_id, version}}});
     return;
   }
+  if (!change.add) withdraw(change);
   waiting_route w{std::move(change), 0, false};
   if (w.change.token == 0) return send(0, w);
   const auto request = next_request_++;
   send(request, changes_.emplace(request, std::move(w)).first->second);
   refuse_what_waits();
+}
+
+/// What is removed must not be told again to the next owner, behind its announcement.
+void topic_role::withdraw(const route_change& removed) {
+  for (auto it = changes_.begin(); it != changes_.end();) {
+    const auto& each = it->second.change;
+    if (each.what.who != removed.what.who || each.filter != removed.filter ||
+        each.share != removed.share) {
+      ++it;
+      continue;
+    }
+    tell(each.answer_to, route_changed{each.token, each.entry,
+                                       {{context_.run_id, context_.wildcards.version()}}});
+    it = changes_.erase(it);
+  }
 }
 
 void topic_role::send(std::uint64_t request, waiting_route& w) {

@@ -81,9 +81,11 @@ class topic_role {
   bool send(std::uint64_t request, waiting_publish& w);
   void begin_again();
   void refuse(const publish_batch& batch);
+  void withdraw(const route_change& removed);
   void send(std::uint64_t request, waiting_route& w);
   void give_up(const publish_batch& batch, observe::counter as);
   bool out_of_reach() const;
+  bool must_be_refused(const publish_batch& batch) const;
   void refuse_now(std::shared_ptr<publish_batch> batch);
   void refuse_what_waits();
   void take_over();
@@ -106,8 +108,9 @@ class topic_role {
   delivery_outbox outbox_;
   bool serving_ = false;
   bool cut_off_ = false;  // from the majority of the cluster
-  /// Ticks for which publishes are still refused after one was: their sessions must have heard of
-  /// that, or a later one would be taken before it.
+  /// By session the last token that was refused: what it sent before it had heard of that is
+  /// refused as well, or it would be taken before the earlier one. For some ticks.
+  std::map<session_id, std::uint64_t> refused_now_;
   unsigned refusing_ = 0;
   unsigned ticks_as_owner_ = 0;
   /// By session shard: epochs up to which all filters of this topic shard are here.

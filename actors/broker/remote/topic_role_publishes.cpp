@@ -47,7 +47,7 @@ bool may_be_refused(const publish_batch& batch) {
 
 void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   const bool light = nobody_waits(*batch);
-  if (refusing_ != 0 && !light && may_be_refused(*batch)) return refuse_now(std::move(batch));
+  if (refusing_ != 0 && !light && must_be_refused(*batch)) return refuse_now(std::move(batch));
   if (is_owner()) {
     if (serving_ || light) return host_.publish(batch);
     if (cut_off_ && may_be_refused(*batch)) return refuse_now(std::move(batch));
@@ -213,6 +213,12 @@ void topic_role::on_answer(const peer::PublishAnswer& frame) {
   answer(context_, shard_, *batch, std::move(outcomes));
 }
 
+/// It was sent before its session knew that an earlier one is refused.
+bool topic_role::must_be_refused(const publish_batch& batch) const {
+  const auto of = refused_now_.find(batch.from);
+  return of != refused_now_.end() && batch.answered <= of->second && may_be_refused(batch);
+}
+
 void topic_role::give_up(const publish_batch& batch, observe::counter as) {
   publish_outcomes outcomes;
   std::uint64_t given_up = 0;
@@ -223,6 +229,12 @@ void topic_role::give_up(const publish_batch& batch, observe::counter as) {
       outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
   }
   context_.count(as, given_up);
+  if (as == counter::publishes_refused_no_majority) {
+    refusing_ = ticks_of_refusing;
+    auto& last = refused_now_[batch.from];
+    for (const auto& item : batch.items)
+      if (item.token < kept_token) last = std::max(last, item.token);
+  }
   answer(context_, shard_, batch, std::move(outcomes));
 }
 
@@ -236,7 +248,6 @@ bool topic_role::out_of_reach() const {
 
 /// Nothing of it was given to anybody yet.
 void topic_role::refuse_now(std::shared_ptr<publish_batch> batch) {
-  if (cut_off_) refusing_ = ticks_of_refusing;
   const auto light = [](const publish_item& item) { return item.token == 0; };
   give_up(*batch, counter::publishes_refused_no_majority);
   if (std::none_of(batch->items.begin(), batch->items.end(), light)) return;
@@ -260,7 +271,6 @@ void topic_role::refuse_what_waits() {
       held_.push_back(std::move(each));
       continue;
     }
-    refusing_ = ticks_of_refusing;
     give_up(*each.batch, counter::publishes_refused_no_majority);
   }
   for (auto it = publishes_.begin(); it != publishes_.end();) {
@@ -269,7 +279,6 @@ void topic_role::refuse_what_waits() {
       ++it;
       continue;
     }
-    refusing_ = ticks_of_refusing;
     give_up(*w.batch, counter::publishes_refused_no_majority);
     --unsent_;
     it = publishes_.erase(it);
