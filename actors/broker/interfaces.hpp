@@ -36,6 +36,7 @@ TROUPE_LOCAL_MESSAGE(peer_changed)
 TROUPE_LOCAL_MESSAGE(owner_now)
 TROUPE_LOCAL_MESSAGE(routes_announced)
 TROUPE_LOCAL_MESSAGE(wildcards_announced)
+TROUPE_LOCAL_MESSAGE(majority_changed)
 TROUPE_LOCAL_MESSAGE(peer_tick)
 #undef TROUPE_LOCAL_MESSAGE
 
@@ -46,7 +47,9 @@ namespace troupe::broker {
 using cluster_aware_actor = caf::typed_actor<
     caf::reacts_to<peer_message>, caf::reacts_to<peer_changed>, caf::reacts_to<owner_now>,
     // From session shards; not to themselves.
-    caf::reacts_to<routes_announced>, caf::reacts_to<peer_tick>>;
+    caf::reacts_to<routes_announced>, caf::reacts_to<peer_tick>,
+    // From membership, not to the wildcard index: it waits for nobody who cannot be heard.
+    caf::reacts_to<majority_changed>>;
 
 /// Owns the order and the commit of the topics of one shard: matches, stores
 /// what durable sessions are owed, then answers the publisher and delivers.

@@ -52,6 +52,7 @@ struct publish_item {
   mqtt::message_ptr body;
   std::uint64_t token = 0;         // 0: nobody asks for the outcome
   mqtt::packet_id received = 0;    // QoS 2 id to remember with the message
+  bool begun = false;              // QoS 2: somebody may be owed it by now
   troupe::session::origin from{};  // QoS 2 in a cluster
   std::unique_ptr<direction> directed;
   std::unique_ptr<second_choice> declined;
@@ -62,6 +63,7 @@ struct publish_item {
 struct publish_batch {
   session_id from;                // none: the broker itself
   std::uint64_t client = 0;       // cluster::stable_hash() of its client id; 0: not its own words
+  std::uint64_t answered = 0;     // its client has been told of all tokens below
   caf::strong_actor_ptr answer_to;  // may be null
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;
@@ -257,6 +259,10 @@ struct routes_announced {
 };
 /// From the wildcard index: it has more of what a topic shard waits for.
 struct wildcards_announced {};
+/// This node is cut off from the majority of the cluster, or no longer.
+struct majority_changed {
+  bool seen = true;
+};
 struct peer_tick {};
 
 }  // namespace troupe::broker

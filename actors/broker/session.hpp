@@ -208,6 +208,8 @@ class session final : public runtime::lean_actor,
     if (!counts_) counts_ = std::make_unique<client_counts>();
     return *counts_;
   }
+  /// This node is cut off from the majority and from whoever keeps the session.
+  bool kept_out_of_reach() const;
   auth::identity identity() const { return {client_id_, username_, loopback_}; }
 
   broker_context& context_;

@@ -86,8 +86,15 @@ void session::on_publish(client_publish& publish) {
     inbound_.completed(result.token, mqtt::reason_code::not_authorized, *this);
     return;
   }
-  if (context_.remote != nullptr && message.level() == mqtt::qos::exactly_once)
+  if (context_.remote != nullptr && message.level() == mqtt::qos::exactly_once) {
+    // It would have to be recorded first. (One that was recorded before is not refused: the client
+    // could use its packet id for another message.)
+    if (durable() && !result.recorded && kept_out_of_reach()) {
+      context_.count(counter::publishes_refused_no_majority);
+      return inbound_.completed(result.token, mqtt::reason_code::quota_exceeded, *this);
+    }
     return route_once(publish, result);
+  }
   const bool remember = durable() && message.level() == mqtt::qos::exactly_once;
   route({std::move(publish.body), result.token, remember ? publish.id : mqtt::packet_id{0}});
 }

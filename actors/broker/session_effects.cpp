@@ -46,6 +46,7 @@ publish_item& session::item_for(const mqtt::message& message) {
     batch = std::make_shared<publish_batch>();
     batch->from = who_->id();
     batch->client = client_hash_;
+    batch->answered = inbound_.first_unanswered();
     batch->answer_to = strong(*this);
     if (input_) batch->held = {input_, &input_->held};
     batches_.emplace_back(shard, batch);
@@ -60,6 +61,7 @@ void session::route(troupe::session::routed_publish publish) {
   item.token = publish.token;
   item.received = publish.received;
   item.from = publish.from;
+  item.begun = publish.begun;
 }
 
 void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }
@@ -245,6 +247,11 @@ void session::committed(const std::vector<after_commit>& finished, bool ok) {
 
 bool session::kept_elsewhere() const {
   return context_.remote != nullptr && who_->kept() && !context_.remote->owns(who_->id().shard());
+}
+
+bool session::kept_out_of_reach() const {
+  return context_.remote != nullptr && context_.remote->cut_off() &&
+         context_.remote->out_of_reach(who_->id().shard());
 }
 
 void session::try_again_later(std::function<void()> work) {

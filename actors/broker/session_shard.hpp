@@ -151,12 +151,17 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void wait_for(opening wanted);
   void grant(entry& e, const opening& wanted);
   void refuse(const opening& wanted, mqtt::reason_code reason);
+  void refuse_cut_off(const opening& wanted);
+  void refuse_what_waits();
+  bool out_of_reach() const;
   void waiting_served(const std::string& client_id);
   void granted(const peer::SessionGrant& frame);
   void on(const owner_now& change);
   void on(const peer_changed& change);
   void on(const peer_message& frame);
+  void on(const majority_changed& news);
   void read_early();
+  void end_streams();
   template <class Answer>
   void say_not_owner(cluster::node_id to, std::uint64_t request);
   void on_here(cluster::node_id from, const peer::SessionsHere& frame);
@@ -203,7 +208,9 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
 
   // In a cluster:
   shard_owner owner_;
+  shard_owner last_owner_;   // that was one; owner_ may be none
   bool loading_ = false;     // the owner reads the directory
+  bool cut_off_ = false;     // from the majority of the cluster
   unsigned ticks_as_owner_ = 0;
   std::uint32_t last_life_ = 0;
   std::map<std::uint64_t, opening> openings_;    // asked of the owner, or before it can serve

@@ -58,6 +58,9 @@ mqtt::reason_code session::subscribe_one(const mqtt::subscribe_entry& entry, std
   if (is_new && subscriptions_.size() >= limits_->max_subscriptions)
     return mqtt::reason_code::quota_exceeded;
 
+  // A subscription that is kept needs the owner of the session's shard.
+  if (durable() && kept_out_of_reach()) return mqtt::reason_code::quota_exceeded;
+
   const held_subscription terms{entry.options, id};
   if (is_new) {
     context_.subscriptions.fetch_add(1);

@@ -57,10 +57,10 @@ class subscriber : public boost::intrusive_ref_counter<subscriber> {
   /// If it is kept: the epoch in which the owner of its shard last told of it.
   std::uint64_t epoch() const noexcept { return epoch_.load(std::memory_order_relaxed); }
   void epoch(std::uint64_t value) noexcept { epoch_.store(value, std::memory_order_relaxed); }
-  bool remote() const noexcept { return announcer_.load(std::memory_order_relaxed) != 0; }
+  bool remote() const noexcept { return announcer_.load(std::memory_order_acquire) != 0; }
   /// Its shard has another owner now.
   void moved_to(cluster::node_id announcer) noexcept {
-    announcer_.store(number(announcer), std::memory_order_relaxed);
+    announcer_.store(number(announcer), std::memory_order_release);
   }
 
   /// Where its actor is awake, if not here: as the owner of its shard knows it. Of one that

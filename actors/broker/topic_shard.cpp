@@ -87,6 +87,8 @@ void topic_shard::receive(caf::mailbox_element& m) {
     role_->on(*told);
   } else if (runtime::mutable_payload<wildcards_announced>(m) != nullptr) {
     role_->wildcards_came();
+  } else if (auto* majority = runtime::mutable_payload<majority_changed>(m)) {
+    role_->on(*majority);
   } else if (runtime::mutable_payload<peer_tick>(m) != nullptr) {
     role_->tick();
     tick();

@@ -144,7 +144,8 @@ void wildcard_index::send_all(cluster::node_id to) {
   });
   peer::RoutesComplete complete;
   for (std::uint16_t i = 0; i < own_.size(); ++i) {
-    if (own_[i] == 0) continue;
+    // If not, sessions may have moved on meanwhile, and it is not whole.
+    if (own_[i] == 0 || own_[i] != context_.remote->served_epoch(static_cast<shard_id>(i))) continue;
     complete.add_shard(i);
     complete.add_epoch(own_[i]);
   }
@@ -173,6 +174,7 @@ void wildcard_index::on(const routes_announced& told) {
   if (told.epoch > context_.remote->wildcards_announced(told.shard))
     context_.remote->set_wildcards_announced(told.shard, told.epoch);
   tell_topic_shards();
+  if (told.epoch != context_.remote->served_epoch(told.shard)) return;
   peer::RoutesComplete complete;
   complete.add_shard(number(told.shard));
   complete.add_epoch(told.epoch);

@@ -38,7 +38,8 @@ membership::membership(caf::actor_config& cfg, membership_settings settings,
       self_(settings_.self),
       record_(settings_.record),
       state_(std::make_shared<const cluster::cluster_state>()),
-      patience_(settings_.patience_ms) {}
+      patience_(settings_.patience_ms),
+      cut_off_watch_(settings_.patience_ms) {}
 
 void membership::receive(caf::mailbox_element& m) {
   if (receive_peers(m)) return;

@@ -19,6 +19,7 @@
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
 #include "cluster/map/shard_owners.hpp"
+#include "cluster/membership/cut_off.hpp"
 #include "cluster/membership/forming.hpp"
 #include "cluster/membership/talk.hpp"
 #include "cluster/network.hpp"
@@ -56,6 +57,8 @@ struct membership_hooks {
   std::function<void(shard_id, cluster::shard_owner)> owner_changed;
   /// The newest state of the cluster that this node knows for sure.
   std::function<void(std::shared_ptr<const cluster::cluster_state>)> state_changed;
+  /// This node is cut off from the majority, or no longer.
+  std::function<void(bool seen)> majority_changed;
   /// About once a second.
   std::function<void()> every_second;
   /// The node must end: a sentence that says why. Called once.
@@ -145,6 +148,7 @@ class membership final : public runtime::lean_actor, private runtime::timer_entr
   // membership_views.cpp: what others want to see
   void look_at_readiness(std::int64_t now);
   bool has_majority() const;
+  void look_whether_cut_off(std::int64_t now);
   observe::cluster_view view() const;
   std::vector<observe::shard_view> shard_views() const;
   observe::cluster_figures figures() const;
@@ -197,6 +201,8 @@ class membership final : public runtime::lean_actor, private runtime::timer_entr
   cluster::talk::owned unsaid_;                         // of it; is said at the end of the turn
   std::size_t held_ = 0;                                // replicas here
   patience patience_;
+  cluster::cut_off_watch cut_off_watch_;
+  bool cut_off_ = false;
 };
 
 }  // namespace troupe::clustering

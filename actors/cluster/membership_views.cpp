@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "actors/observe/log.hpp"
 #include "cluster/map/readiness.hpp"
 
 namespace troupe::clustering {
@@ -46,6 +47,30 @@ void membership::look_at_readiness(std::int64_t now) {
   auto reasons = cluster::reasons_against(seen);
   if (!join_refusal_.empty()) reasons.push_back(join_refusal_);
   reasons_.set(patience_.look(std::move(reasons), now));
+  look_whether_cut_off(now);
+}
+
+void membership::look_whether_cut_off(std::int64_t now) {
+  cluster::cut_off_watch::sight seen;
+  seen.member = phase_ == phase::member && record_.at == cluster_record::phase::member;
+  seen.leader = has_majority();
+  for (const auto& each : news_.servers) {
+    if (each.role != cluster::raft::member_role::voter) continue;
+    ++seen.voters;
+    seen.heard += each.node == self_.node || peers_.contains(each.node) ? 1 : 0;
+  }
+  const bool cut_off = cut_off_watch_.look(seen, now);
+  if (cut_off == cut_off_) return;
+  cut_off_ = cut_off;
+  if (cut_off)
+    observe::log_event(observe::log_module::cluster, observe::log_level::warning,
+                       "Cut off from the majority of the cluster: publishes with QoS 1 and 2, and "
+                       "CONNECTs, are refused",
+                       {{"voters", seen.voters}, {"heard", seen.heard}});
+  else
+    observe::log_event(observe::log_module::cluster, observe::log_level::info,
+                       "The majority of the cluster is in sight again");
+  if (hooks_.majority_changed) hooks_.majority_changed(!cut_off);
 }
 
 std::string membership::name_of(cluster::node_id node) const {

@@ -102,6 +102,10 @@ struct node_configuration {
 struct limits_configuration {
   std::chrono::milliseconds connect_timeout{10'000};  // handshakes and CONNECT together
   std::uint32_t max_connections = 0;                  // 0 = as many as file descriptors allow
+  /// How CONNECTs are taken in, of all listeners; what is over waits in the kernel's backlog.
+  std::uint32_t max_connects_in_progress = 2'000;  // accepted and not answered, 0 = no limit
+  std::uint32_t max_connect_rate = 5'000;          // connections per second, 0 = no limit
+  std::chrono::milliseconds max_connect_lag{250};  // of a run loop, 0 = no limit
   std::uint32_t max_packet_size = 2 * 1024 * 1024;    // bytes, both directions
   std::uint16_t receive_maximum = 256;  // unacknowledged QoS 1 and 2 publishes taken from a client
   std::uint16_t max_inflight = 256;     // and sent to a client, whatever it offers

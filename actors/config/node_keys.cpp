@@ -72,6 +72,19 @@ constexpr key<configuration> table[] = {
     limit<&l::max_connections>("limits.max_connections", k::integer, reload, key_range{0, u32_max},
                                "0", "",
                                "Connections of all listeners, 0 = what file descriptors allow."),
+    limit<&l::max_connects_in_progress>(
+        "limits.max_connects_in_progress", k::integer, reload, key_range{0, u32_max}, "2000", "",
+        "Connections whose CONNECT is not answered, handshakes included; more wait in the kernel's "
+        "backlog. 0 = no limit."),
+    limit<&l::max_connect_rate>(
+        "limits.max_connect_rate", k::integer, reload, key_range{0, 10'000'000}, "5000", "",
+        "Connections per second that are taken in; more wait in the kernel's backlog. 0 = no "
+        "limit."),
+    limit<&l::max_connect_lag>(
+        "limits.max_connect_lag", k::duration, reload, key_range{0, 60 * second}, R"("250ms")", "",
+        "When a ready socket waits longer than that on a run loop, new connections wait in the "
+        "kernel's\nbacklog, but for one in 100 ms, so that connected clients are served. 0 = no "
+        "limit."),
     limit<&l::max_packet_size>("limits.max_packet_size", k::size, reload,
                                key_range{64, largest_packet}, R"("2MiB")", "",
                                "Largest MQTT packet in either direction."),

@@ -64,13 +64,15 @@ connection::connection(device_loop& owner, std::uint64_t number,
 connection::~connection() {
   if (owner_ != nullptr) owner_->device_lost();
   if (scheduled()) loop_.loop().timers().cancel(*this);
+  no_longer_in_progress();
   listener_count_->fetch_sub(1);
 }
 
 void connection::start(const net::loop_context& net, int fd, std::string peer, bool loopback) {
   transport_ = net::make_transport(net, fd, std::move(peer), loopback, settings_->transport);
   auto& loop = loop_.loop();
-  loop.timers().schedule(*this, loop.now() + settings_->connect_timeout_ms);
+  connect_due_ = loop.now() + settings_->connect_timeout_ms;
+  loop.timers().schedule(*this, std::min(connect_due_, loop.now() + connect_gate::patience_ms));
   transport_->start(*this);
 }
 
@@ -308,6 +310,7 @@ void connection::accepted(session_id id, caf::strong_actor_ptr session,
   else
     admission_->order.reset();
   state_ = state::open;
+  no_longer_in_progress();
   write(answer, 2);
   resume(by_admission);
   if (!rest_.empty()) {
@@ -326,6 +329,7 @@ void connection::refused(reason_code reason, std::string_view sentence) {
   answer.info.reason_string = sentence;
   answer.server_reference = server_reference(reason);
   state_ = state::closing;
+  no_longer_in_progress();
   owner_ = nullptr;
   write(answer, 2);
   transport_->close();
@@ -412,6 +416,7 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
 void connection::close() {
   if (state_ == state::closing) return;
   state_ = state::closing;
+  no_longer_in_progress();
   if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
   transport_->close();
   leave("Closed by the broker or by DISCONNECT");
@@ -463,8 +468,13 @@ broker::device_view connection::look() const {
   return v;
 }
 
+void connection::no_longer_in_progress() {
+  if (std::exchange(in_progress_, false)) loop_.gate().leave();
+}
+
 void connection::forget() {
   state_ = state::closing;
+  no_longer_in_progress();
   loop_.remove(number_);
 }
 
@@ -481,6 +491,11 @@ void connection::keep_alive(std::uint16_t seconds) {
 void connection::on_timer() {
   auto& loop = loop_.loop();
   if (state_ == state::closing || state_ == state::abandoned) return;
+  if (state_ != state::open && loop.now() < connect_due_) {
+    // It may go on, but keeps nobody out any more.
+    if (state_ == state::handshake || state_ == state::connecting) no_longer_in_progress();
+    return loop.timers().schedule(*this, connect_due_);
+  }
   if (state_ != state::open) {
     loop_.counters().add(counter::connect_timeouts);
     return transport_->abort();

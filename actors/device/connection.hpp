@@ -106,6 +106,7 @@ class connection final : public broker::device_port,
   void keep_alive(std::uint16_t seconds);
   void leave(std::string_view why);
   void forget();
+  void no_longer_in_progress();
 
   // connection_admission.cpp
   bool on_connect(const mqtt::frame& frame);
@@ -137,6 +138,7 @@ class connection final : public broker::device_port,
   const std::uint64_t number_;
   std::uint64_t session_id_ = 0;
   std::int64_t heard_at_ = 0;
+  std::int64_t connect_due_ = 0;
   std::uint32_t client_packet_limit_ = 0;
   std::uint16_t keep_alive_ = 0;  // seconds, 0: off
   mqtt::protocol_version version_ = mqtt::protocol_version::v5;
@@ -144,6 +146,7 @@ class connection final : public broker::device_port,
   std::uint8_t paused_ = 0;
   bool problem_information_ = true;
   bool drain_wanted_ = false;
+  bool in_progress_ = true;  // for the gate of the node
 };
 
 }  // namespace troupe::device

@@ -38,23 +38,29 @@ void device_loop::take(int fd, std::string peer, bool loopback,
                   listener_count = std::move(listener_count)]() mutable {
         add(fd, std::move(peer), loopback, std::move(settings), std::move(listener_count));
       });
-  if (!posted) ::close(fd);
+  if (posted) return;
+  gate().leave();
+  ::close(fd);
 }
 
 void device_loop::add(int fd, std::string peer, bool loopback,
                       std::shared_ptr<const listener_settings> settings,
                       std::shared_ptr<std::atomic<std::uint64_t>> listener_count) {
   context_.count(counter::connections_accepted);
+  if (!probe_) probe_ = std::make_unique<lag_probe>(loop_, gate());
+  probe_->connection_came();
   const bool node_full = counts_.limit != 0 && counts_.open.load() >= counts_.limit;
   const bool listener_full =
       settings->max_connections != 0 && listener_count->load() >= settings->max_connections;
   if (node_full || listener_full || context_.stopping.load()) {
+    gate().leave();
     context_.count(counter::connections_refused_limit);
     context_.count(counter::connections_closed);
     ::close(fd);
     return;
   }
   if (const auto& proxies = settings->transport.proxies; proxies && !proxies->contains(peer)) {
+    gate().leave();
     context_.count(counter::connections_refused_proxy);
     context_.count(counter::connections_closed);
     observe::log_limited(observe::log_module::net, observe::log_level::warning,

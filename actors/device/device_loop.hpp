@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "actors/broker/context.hpp"
+#include "actors/device/connect_gate.hpp"
+#include "actors/device/lag_probe.hpp"
 #include "actors/device/listener_settings.hpp"
 #include "actors/runtime/run_loop.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
@@ -17,11 +19,12 @@ namespace troupe::device {
 
 class connection;
 
-/// Sockets of the node, counted over all loops.
+/// Sockets of the node, counted over all loops, and who lets them in.
 struct connection_counts {
   std::atomic<std::uint64_t> open{0};
   std::atomic<std::uint64_t> maximum{0};
   std::uint64_t limit = 0;
+  std::unique_ptr<connect_gate> gate = std::make_unique<connect_gate>();
 };
 
 /// The connections of one run loop, which owns them. Used on that loop only
@@ -48,6 +51,7 @@ class device_loop final : private runtime::timer_entry {
   void send_elsewhere(std::atomic<std::int64_t>& left);
 
   broker::broker_context& context() noexcept { return context_; }
+  connect_gate& gate() noexcept { return *counts_.gate; }
   runtime::run_loop& loop() noexcept { return loop_; }
   /// Of this loop.
   observe::counter_block& counters() noexcept { return counters_; }
@@ -69,6 +73,7 @@ class device_loop final : private runtime::timer_entry {
   std::vector<std::uint64_t> waiting_for_store_;
   std::string scratch_;
   std::uint64_t next_number_;
+  std::unique_ptr<lag_probe> probe_;  // made on the loop, with the first connection
 };
 
 }  // namespace troupe::device

@@ -248,6 +248,7 @@ clustering::membership_hooks cluster_parts::parts::hooks() const {
   told.owner_changed = [to = dispatcher.get()](shard_id shard, cluster::shard_owner owner) {
     to->owner_changed(shard, {owner.node, owner.epoch});
   };
+  told.majority_changed = [to = dispatcher.get()](bool seen) { to->majority_changed(seen); };
   told.every_second = [to = dispatcher.get()] { to->tick(); };
   return told;
 }

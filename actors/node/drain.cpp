@@ -29,7 +29,9 @@ std::uint32_t drain_pace::due(std::int64_t now) {
 }
 
 drain::drain(broker::broker_context& context, const loops& devices, std::string configured)
-    : context_(context), devices_(devices), configured_(std::move(configured)) {}
+    : context_(context), devices_(devices), configured_(std::move(configured)) {
+  tell_reference();
+}
 
 runtime::run_loop& drain::loop() const { return *runtime::run_loop::current(); }
 
@@ -52,6 +54,7 @@ void drain::end() {
   cancel();
   pace_.reset();
   ordered_.reset();
+  tell_reference();
   rate_ = 0;
   context_.draining.store(false);
   log_event(log_module::node, log_level::info, "No longer draining: clients are welcome");
@@ -59,7 +62,7 @@ void drain::end() {
 
 void drain::configured(std::string server_reference) {
   configured_ = std::move(server_reference);
-  if (pace_) tell_reference();
+  tell_reference();
 }
 
 void drain::tell_reference() {

@@ -53,6 +53,11 @@ std::shared_ptr<const broker::sharing_rules> sharing_of(const config::configurat
   return to;
 }
 
+device::connect_limits connect_limits_of(const config::configuration& from) {
+  const auto& l = from.limits;
+  return {l.max_connects_in_progress, l.max_connect_rate, l.max_connect_lag.count()};
+}
+
 std::string transport_name(config::transport_kind kind) {
   switch (kind) {
     case config::transport_kind::tcp:
@@ -142,6 +147,7 @@ std::vector<std::string> node::reload(
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));
   parts_.context.sharing.set(sharing_of(*next));
+  parts_.counts.gate->set(connect_limits_of(*next));
   parts_.reloaded(next, loaded.value.tokens);
   drain_.configured(next->node.server_reference);
   for (std::size_t i = 0; i < parts_.listeners.size() && i < loaded.value.listeners.size(); ++i) {

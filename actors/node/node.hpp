@@ -49,6 +49,9 @@ struct node_parts {
 std::shared_ptr<const broker::broker_limits> limits_of(const config::configuration& from);
 std::shared_ptr<const broker::sharing_rules> sharing_of(const config::configuration& from);
 
+/// How many CONNECTs are taken in, as the configuration has it.
+device::connect_limits connect_limits_of(const config::configuration& from);
+
 /// Supervises the node: a shard or the wildcard index that dies is a broken
 /// invariant and ends the process; listeners are told of reloads; `$SYS` is
 /// published; figures are gathered; clients are drained. On the first run loop, as long as the node.

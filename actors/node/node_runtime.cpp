@@ -138,9 +138,11 @@ std::string node_runtime::parts::listen(const access& rights) {
           net::loop_context{loop.io(), loop.scratch()});
       auto* raw = acceptor.get();
       auto handle = runtime::spawn_lean<device::listener>(
-          *system, &loop, device_loops, std::move(acceptor), rights.listeners[i], count);
+          *system, &loop, device_loops, std::move(acceptor), rights.listeners[i], count, *context,
+          *counts.gate);
       auto* actor =
           static_cast<device::listener*>(caf::actor_cast<caf::abstract_actor*>(handle));
+      raw->set_gate([actor] { return actor->may_enter(); });
       error = raw->open(endpoint_of(wanted), [actor](int fd, std::string peer, bool loopback) {
         actor->accepted(fd, std::move(peer), loopback);
       });

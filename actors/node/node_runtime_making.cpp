@@ -93,6 +93,8 @@ void node_runtime::parts::make_actors() {
         caf::actor_cast<broker::topic_shard_actor>(runtime::spawn_lean<broker::topic_shard>(
             *system, nullptr, c, shard, cluster ? 1 : store->next_offset(shard))));
   }
+  counts.gate = std::make_unique<device::connect_gate>(loops.loops());
+  counts.gate->set(connect_limits_of(*configuration));
   for (unsigned i = 0; i < loops.loops(); ++i)
     device_loops.push_back(std::make_unique<device::device_loop>(c, loops.loop(i), counts));
   make_inspector();

@@ -11,6 +11,9 @@
   X(connections_refused_handshake, "connections_refused", "reason", "handshake", "Connections ended before a CONNECT could be read.") \
   X(connections_refused_proxy, "connections_refused", "reason", "proxy_not_trusted", "Connections ended before a CONNECT could be read.") \
   X(connections_refused_proxy_header, "connections_refused", "reason", "proxy_header", "Connections ended before a CONNECT could be read.") \
+  X(connects_deferred_in_progress, "connects_deferred", "reason", "in_progress", "Connections that had to wait in the kernel's backlog, by reason.") \
+  X(connects_deferred_rate, "connects_deferred", "reason", "rate", "Connections that had to wait in the kernel's backlog, by reason.") \
+  X(connects_deferred_lag, "connects_deferred", "reason", "lag", "Connections that had to wait in the kernel's backlog, by reason.") \
   X(connect_timeouts, "connect_timeouts", "", "", "Connections that sent no CONNECT in time.") \
   X(bytes_received, "bytes_received", "", "", "Bytes of MQTT read from clients.") \
   X(bytes_sent, "bytes_sent", "", "", "Bytes of MQTT written to clients.") \
@@ -88,5 +91,9 @@
   X(backpressure_pauses, "backpressure_pauses", "", "", "Times that reading from a client was paused.") \
   X(route_drift, "route_drift", "", "", "Differences between the routes of another node and what is held of them here, each repaired by a new announcement.") \
   X(publishes_refused_no_owner, "publishes_refused_no_owner", "", "", "Publishes refused because nobody served their topic shard in time.") \
+  X(publishes_refused_no_majority, "publishes_refused_no_majority", "", "", "Publishes refused because this node is cut off from the majority of its cluster.") \
+  X(connects_refused_no_majority, "connects_refused", "reason", "no_majority", "CONNECTs refused because of the state of the broker, by reason.") \
+  X(connects_refused_no_owner, "connects_refused", "reason", "no_owner", "CONNECTs refused because of the state of the broker, by reason.") \
+  X(connects_refused_busy, "connects_refused", "reason", "session_busy", "CONNECTs refused because of the state of the broker, by reason.") \
   X(store_errors, "store_errors", "", "", "Transactions that the store could not write.")
 // clang-format on

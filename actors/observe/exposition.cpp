@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <initializer_list>
+#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -37,6 +38,24 @@ class families {
       metric.counter.value = value;
     else
       metric.gauge.value = value;
+    all_.back().metric.push_back(std::move(metric));
+  }
+
+  /// `counts`: by class, the last one is above all bounds.
+  template <class Bounds, class Counts>
+  void histogram(std::string name, std::string_view help, const Bounds& bounds,
+                 const Counts& counts, double sum) {
+    open(MetricType::Histogram, std::move(name), help);
+    ClientMetric metric;
+    metric.histogram.sample_sum = sum;
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      so_far += counts[i];
+      const auto bound =
+          i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({so_far, bound});
+    }
+    metric.histogram.sample_count = so_far;
     all_.back().metric.push_back(std::move(metric));
   }
 
@@ -107,6 +126,19 @@ void add_node(families& out, const snapshot& now) {
   out.gauge("troupe_messages_queued",
             "Messages that durable sessions are owed and have not acknowledged.",
             now.queued_messages);
+}
+
+void add_connects(families& out, const connect_figures& of) {
+  out.gauge("troupe_connects_in_progress",
+            "Connections that were accepted and whose CONNECT is not answered.", of.in_progress);
+  out.gauge("troupe_connects_in_progress_limit",
+            "As many as the node takes in at a time; 0 means no limit.", of.in_progress_limit);
+  out.gauge("troupe_connect_lag_seconds",
+            "How long a ready socket waits on the slowest run loop, while connections come.",
+            of.lag_seconds);
+  out.histogram("troupe_connect_admission_delay_seconds",
+                "How long connections waited in the kernel's backlog.", connect_figures::bounds,
+                of.delays, of.delay_seconds);
 }
 
 void add_listeners(families& out, const snapshot& now) {
@@ -229,6 +261,7 @@ std::string exposition(const counter_values& counters, const snapshot& now,
                        const process_figures& process) {
   families out;
   add_node(out, now);
+  add_connects(out, now.connects);
   add_listeners(out, now);
   add_counters(out, counters);
   add_run_loops(out, now.run_loops);

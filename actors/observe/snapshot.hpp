@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,6 +14,18 @@ struct run_loop_figures {
   double busy_seconds = 0;  // not waiting for events
   double lag_seconds = 0;   // longest recent wait of a ready task
   std::uint64_t queue = 0;  // tasks and actors that wait to run
+};
+
+/// How CONNECTs are taken in.
+struct connect_figures {
+  /// Seconds in the kernel's backlog, upper bounds of the classes; the last class is all above.
+  static constexpr std::array<double, 10> bounds{0.001, 0.01, 0.05, 0.1, 0.25,
+                                                 0.5,   1.0,  2.5,  5.0, 10.0};
+  std::uint64_t in_progress = 0;        // accepted and not answered
+  std::uint64_t in_progress_limit = 0;  // 0: none
+  double lag_seconds = 0;               // of the slowest run loop, measured while connections come
+  std::array<std::uint64_t, bounds.size() + 1> delays{};  // connections, by class
+  double delay_seconds = 0;                               // sum
 };
 
 /// The actors of one class.
@@ -103,6 +116,7 @@ struct snapshot {
   std::uint64_t queued_messages = 0;     // owed to durable sessions, waiting or in flight
   std::uint64_t owed_backlog_bytes = 0;  // their bytes, a body once for each receiver
 
+  connect_figures connects;
   std::vector<listener_figures> listeners;
   std::vector<run_loop_figures> run_loops;
   std::vector<actor_figures> actors;

@@ -162,14 +162,17 @@ void acceptor::stop() {
 void acceptor::on_ready(unsigned) {
   bool destroyed = false;
   for (int i = 0; i < max_accepts_per_wake_up && fd_ >= 0; ++i) {
+    if (const auto wait = gate_ ? gate_() : std::chrono::milliseconds(0); wait.count() > 0)
+      return rest(wait);
     sockaddr_storage from{};
     socklen_t size = sizeof from;
     int fd =
         ::accept4(fd_, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (out_of_resources(errno)) rest();
-      break;
+      if (!out_of_resources(errno)) break;
+      ++pauses_;
+      return rest(rest_time);
     }
     // A copy, because the callback may stop this acceptor or open it anew.
     auto on_accept = on_accept_;
@@ -180,11 +183,10 @@ void acceptor::on_ready(unsigned) {
   }
 }
 
-void acceptor::rest() {
-  ++pauses_;
+void acceptor::rest(std::chrono::milliseconds time) {
   resting_ = true;
   (void)poller_.watch(fd_, *this, readable, 0);
-  poller_.set_deadline(*this, std::chrono::steady_clock::now() + rest_time);
+  poller_.set_deadline(*this, std::chrono::steady_clock::now() + time);
 }
 
 void acceptor::on_deadline() {

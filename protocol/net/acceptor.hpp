@@ -3,9 +3,11 @@
 #include "protocol/net/loop_context.hpp"
 #include "protocol/net/ready_handler.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace troupe::net {
 
@@ -20,7 +22,7 @@ struct endpoint {
   bool v6only = false;              // TCP: "::" takes IPv6 alone
   std::string path;                 // Unix: the socket's file
   unsigned mode = 0660;             // Unix: its permissions
-  int backlog = 1024;
+  int backlog = 4096;               // connections that may wait; the kernel may have fewer
 };
 
 /// "127.0.0.1:1883", "[::1]:1883" or the path.
@@ -29,12 +31,17 @@ std::string to_string(const endpoint& where);
 /// Takes connections on one endpoint. Lives on one run loop; not thread-safe.
 ///
 /// closed -> listening (open) -> closed (stop). When descriptors run out it rests
-/// for 250 ms, instead of spinning; the kernel's backlog waits so long.
+/// for 250 ms, instead of spinning, and as long as the gate says; the kernel's backlog
+/// waits so long.
 class acceptor final : private ready_handler {
  public:
   /// Owns `fd`, which is non-blocking. `peer` is "192.0.2.1:40000", "[::1]:40000"
   /// or "unix". The callback may stop or destroy the acceptor.
   using accepted = std::function<void(int fd, std::string peer, bool loopback)>;
+
+  /// Asked before a connection is taken: 0, or how long to leave those that come in the
+  /// kernel's backlog until it is asked again.
+  using gate = std::function<std::chrono::milliseconds()>;
 
   explicit acceptor(const loop_context& loop);
   ~acceptor();
@@ -44,6 +51,9 @@ class acceptor final : private ready_handler {
   /// Binds, listens and begins to accept. Empty, or a sentence that says why not.
   /// A Unix socket's file is replaced only if nobody answers on it.
   [[nodiscard]] std::string open(const endpoint& where, accepted on_accept);
+
+  /// From now on; none: every connection is taken at once.
+  void set_gate(gate may_enter) { gate_ = std::move(may_enter); }
 
   /// Stops listening and removes the Unix socket's file, if it still is ours.
   void stop();
@@ -61,10 +71,11 @@ class acceptor final : private ready_handler {
 
   std::string open_tcp(const endpoint& where);
   std::string open_unix(const endpoint& where);
-  void rest();
+  void rest(std::chrono::milliseconds time);
 
   poller& poller_;
   accepted on_accept_;
+  gate gate_;
   int fd_ = -1;
   bool resting_ = false;
   bool* destroyed_ = nullptr;

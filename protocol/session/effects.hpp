@@ -28,7 +28,8 @@ struct routed_publish {
   /// QoS 2 of a durable session: written together with the message, so that a
   /// retransmission after a crash is known as one.
   mqtt::packet_id received = 0;
-  origin from{};  // QoS 2 in a cluster
+  origin from{};       // QoS 2 in a cluster
+  bool begun = false;  // was routed before, perhaps
 };
 
 enum class drop_reason : std::uint8_t {

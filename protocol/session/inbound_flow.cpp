@@ -5,6 +5,13 @@
 
 namespace troupe::session {
 
+namespace {
+
+/// What may be taken when it is sent again later.
+constexpr auto for_a_while = mqtt::reason_code::quota_exceeded;
+
+}  // namespace
+
 std::vector<inbound_flow::exchange>::iterator inbound_flow::find(mqtt::packet_id id) noexcept {
   auto it = std::lower_bound(received_.begin(), received_.end(), id,
                              [](const exchange& x, mqtt::packet_id wanted) { return x.id < wanted; });
@@ -18,7 +25,7 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
   const bool again = known != received_.end() && known->state == exchange_state::recorded;
   if (known != received_.end() && !again) {
     const bool pending = known->state == exchange_state::pending;
-    answers_.push_back({id, level, !pending, false, true, mqtt::reason_code::success});
+    answers_.push_back({id, level, !pending, false, true, mqtt::reason_code::success, false});
     flush(fx);
     return {verdict::duplicate, 0};
   }
@@ -42,16 +49,20 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
   } else {
     ++unanswered_;
   }
-  answers_.push_back({id, level, false, false, false, mqtt::reason_code::success});
+  answers_.push_back({id, level, false, false, false, mqtt::reason_code::success, false});
   ++pending_count_;
   result.token = first_token_ + answers_.size() - 1;
-  return result;
+  // What is recorded may have been routed: it waits for as long as it takes.
+  if (untold_ == 0 || again) return result;
+  completed(result.token, for_a_while, fx);
+  return {verdict::not_now, 0};
 }
 
 void inbound_flow::completed(std::uint64_t token, mqtt::reason_code reason, session_effects& fx) {
   if (token < first_token_ || token - first_token_ >= answers_.size()) return;
   auto& done = answers_[static_cast<std::size_t>(token - first_token_)];
   if (done.done || done.copy) return;
+  if (reason == for_a_while) refusing(token);
   --pending_count_;
   done.done = true;
   done.reason = reason;
@@ -75,11 +86,19 @@ void inbound_flow::completed(std::uint64_t token, mqtt::reason_code reason, sess
   flush(fx);
 }
 
+void inbound_flow::refusing(std::uint64_t token) noexcept {
+  if (token < first_token_ || token - first_token_ >= answers_.size()) return;
+  auto& of = answers_[static_cast<std::size_t>(token - first_token_)];
+  if (of.done || std::exchange(of.refusing, true)) return;
+  ++untold_;
+}
+
 void inbound_flow::flush(session_effects& fx) {
   while (!answers_.empty() && answers_.front().done) {
     const auto next = answers_.front();
     answers_.pop_front();
     ++first_token_;
+    if (next.refusing) --untold_;
     if (next.orphan || !has_client_) continue;
     const bool once = next.level == mqtt::qos::at_least_once;
     if (once) --unanswered_;

@@ -22,6 +22,8 @@ class inbound_flow {
     route,      // new: give it to its topic shard with the token
     duplicate,  // QoS 2, known already: nothing to route, the answer follows or was sent
     refused,    // the client was disconnected
+    not_now,    // one before it was refused for a while, and the client has not been told yet:
+                // answered alike, so that the later one is not taken before the earlier one
   };
   struct accepted {
     verdict what = verdict::route;
@@ -47,6 +49,13 @@ class inbound_flow {
   void restore(const std::vector<received_exchange>& received);
   /// The message of the id is recorded with that origin.
   void recorded(mqtt::packet_id id, const origin& from) noexcept;
+  /// The message of the token will be refused for a while: until the client is told, what came
+  /// behind it is not taken either.
+  void refusing(std::uint64_t token) noexcept;
+  /// The token of the first message that is not answered.
+  std::uint64_t first_unanswered() const noexcept { return first_token_; }
+  /// Whether something was refused of which the client has not been told.
+  bool refuses() const noexcept { return untold_ != 0; }
   /// Recorded ones that were taken since: a record may say so.
   std::vector<received_exchange> taken_since();
 
@@ -62,9 +71,10 @@ class inbound_flow {
     mqtt::packet_id id = 0;
     mqtt::qos level = mqtt::qos::at_most_once;
     bool done = false;
-    bool orphan = false;  // of an earlier connection: nothing is sent
-    bool copy = false;    // waits for the first one of its id
+    bool orphan = false;    // of an earlier connection: nothing is sent
+    bool copy = false;      // waits for the first one of its id
     mqtt::reason_code reason = mqtt::reason_code::success;
+    bool refusing = false;  // counted in untold_
   };
   enum class exchange_state : std::uint8_t { pending, recorded, received, releasing };
   struct exchange {
@@ -82,6 +92,7 @@ class inbound_flow {
   std::vector<exchange> received_;  // QoS 2, sorted by id
   std::uint64_t first_token_ = 1;   // of answers_.front()
   std::uint32_t pending_count_ = 0;
+  std::uint32_t untold_ = 0;        // refused for a while, and the answer still waits
   std::uint32_t unanswered_ = 0;    // on this connection, QoS 1 before PUBACK
   bool durable_;
   bool has_client_ = false;

@@ -5,6 +5,7 @@ TROUPE_DEVICES (600) says how many there are on the three nodes."""
 import asyncio
 import os
 import random
+import re
 import resource
 import time
 
@@ -22,6 +23,8 @@ AT_A_TIME = 200          # at the beginning; at the reconnection all come
 CONNECTED_WITHIN = 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 8.0
 ASKED = 50               # devices that are written to at the end
+# Connections per second that a node takes in here, so that some have to wait.
+RATE = 400
 
 
 class Device(asyncio.Protocol):
@@ -120,10 +123,36 @@ class Crowd:
         self.engine.end()
 
 
+def taken_in(node):
+    return {"count": node.metric("troupe_connect_admission_delay_seconds_count"),
+            "sum": node.metric("troupe_connect_admission_delay_seconds_sum"),
+            "deferred": sum(node.metric("troupe_connects_deferred_total", reason=reason)
+                            for reason in ("in_progress", "rate", "lag"))}
+
+
+def admitted(nodes, before, lost, took):
+    """The gate has let in all of them, no faster than it may, and kept nobody for long."""
+    came = deferred = waited = 0
+    for node in nodes:
+        now, then = taken_in(node), before[node]
+        came += now["count"] - then["count"]
+        deferred += now["deferred"] - then["deferred"]
+        waited = max(waited, (now["sum"] - then["sum"]) / max(1, now["count"] - then["count"]))
+        assert now["count"] - then["count"] <= RATE * (took + 1), (node.name, now, then)
+        # Over a second or so those that are silent count no more.
+        wait_for(lambda: node.metric("troupe_connects_in_progress") == 0, 5, "nobody is on the way")
+    print(f"{came:.0f} connections were taken in, {deferred:.0f} of them had to wait; mean in the"
+          f" backlog {waited:.3f} s at the slower node")
+    assert came >= lost
+    if lost > 2 * (RATE + 1):
+        assert deferred > 0, "ten thousand came and nobody waited"
+    assert waited < took
+
+
 def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, DEVICES + 2000), hard))
-    cluster = make_cluster(3, **settings()).start()
+    cluster = make_cluster(3, **settings(), limits={"max_connect_rate": RATE}).start()
     cluster.wait_owners()
     crowd = Crowd(cluster, DEVICES)
     try:
@@ -133,6 +162,7 @@ def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
         lost = cluster.nodes[0]
         others = cluster.nodes[1:]
         before = [node.memory() for node in others]
+        before_kill = {node: taken_in(node) for node in others}
         killed = time.monotonic()
         lost.kill()
         unready = set()
@@ -154,12 +184,14 @@ def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
               f" {[round((n.memory() - b) / 2**20, 1) for n, b in zip(others, before)]} MiB more")
         for node in others:
             figures = {name: node.metric(name) for name in (
-                "troupe_connections_count", "troupe_sessions_connected", "troupe_sessions_woken_total",
-                "troupe_run_loop_lag_seconds")}
+                "troupe_connections_count", "troupe_sessions_connected", "troupe_connects_in_progress",
+                "troupe_connect_admission_delay_seconds_count",
+                "troupe_connect_admission_delay_seconds_sum")}
             print(node.name, figures, [line for line in node.get("/metrics")[2].splitlines()
-                                       if line.startswith("troupe_connections_refused_total")
+                                       if re.match("troupe_connect(ion)?s_(refused|deferred)_total", line)
                                        and not line.endswith(" 0")])
             wait_for(node.ready, 5, f"{node.name} is ready")
+        admitted(others, before_kill, crowd.lost, took)
         wrong = [d.wrong for d in crowd.devices if d.wrong]
         assert not wrong, wrong[:3]
         # The two that were left did not lose each other.

@@ -1,16 +1,21 @@
-"""Listeners: several, their limits, Unix sockets, TLS and its certificates."""
+"""Listeners: several, their limits, how CONNECTs are taken in, Unix sockets, TLS and its certificates."""
 
 import os
+import re
 import socket
 import ssl
 import stat
 import subprocess
+import time
 
 import pytest
 from wire.client import Client, Closed
 from wire.node import wait_for
 from wire.packets import V5, connack, connect_packet, publish
 from wire.websocket import Refused, WebSocket
+
+FEW = 8
+SILENT_WITHIN = 4.0      # a second until silence counts, and a busy machine
 
 
 def test_all_plain_transports_at_once(start_node, tmp_path):
@@ -189,3 +194,70 @@ def test_oldest_version_of_tls(make_node):
     greet(dial_tls(node, certificate)).disconnect()
     with pytest.raises(OSError):
         dial_tls(node, certificate, newest=ssl.TLSVersion.TLSv1_2)
+
+
+# how CONNECTs are taken in: the others wait in the kernel's backlog
+
+
+def histogram(node, name="troupe_connect_admission_delay_seconds"):
+    body = node.get("/metrics")[2]
+    buckets = [(bound, float(count)) for bound, count in
+               re.findall(rf'^{name}_bucket{{le="([^"]+)"}} (\S+)$', body, re.M)]
+    return buckets, node.metric(f"{name}_count"), node.metric(f"{name}_sum")
+
+
+def test_so_many_at_a_time_and_silence_keeps_nobody_out(start_node):
+    node = start_node(limits={"max_connects_in_progress": FEW, "connect_timeout": "30s"})
+    assert node.metric("troupe_connects_in_progress_limit") == FEW
+    silent = [node.dial() for _ in range(FEW)]
+    wait_for(lambda: node.metric("troupe_connects_in_progress") == FEW, 1, "all are in progress")
+    late = node.dial()          # the kernel takes it
+    begin = time.monotonic()
+    late.send(connect_packet("late"))
+    late.expect(connack(0), within=SILENT_WITHIN)
+    waited = time.monotonic() - begin
+    late.ping()
+    assert node.metric("troupe_connects_in_progress") == 0
+    assert node.metric("troupe_connects_deferred_total", reason="in_progress") == 1
+    buckets, count, total = histogram(node)
+    assert count == FEW + 1 and 0.2 < total <= waited + 0.1, (buckets, total, waited)
+    assert buckets[-1] == ("+Inf", count)
+    # Those that were silent may still say what they want.
+    for number, client in enumerate(silent):
+        client.send(connect_packet(f"silent-{number}"))
+        client.expect(connack(0))
+
+
+def test_a_rate_and_its_reload(start_node):
+    node = start_node(limits={"max_connect_rate": 10})
+    begin = time.monotonic()
+    clients = [node.dial() for _ in range(20)]
+    for number, client in enumerate(clients):
+        client.send(connect_packet(f"c{number}"))
+    for client in clients:
+        client.expect(connack(0), within=10)
+    took = time.monotonic() - begin
+    # Ten at once, then ten in a second.
+    assert 0.9 <= took, took
+    assert node.metric("troupe_connects_deferred_total", reason="rate") >= 5
+    _, count, total = histogram(node)
+    assert count == 20 and total > 1.0, total
+    node.tables["limits"]["max_connect_rate"] = 0
+    node.write_configuration()
+    node.reload()
+    begin = time.monotonic()
+    for number in range(30):
+        node.connect(f"more-{number}").disconnect()
+    assert time.monotonic() - begin < 2.5
+    assert all(client.ping() is None for client in clients)
+
+
+def test_nobody_waits_when_few_come(start_node):
+    node = start_node(["tcp", "ws"])
+    for number in range(50):
+        node.connect(f"c{number}", listener=("tcp", "ws")[number % 2]).disconnect()
+    buckets, count, total = histogram(node)
+    assert count == 50 and buckets[0] == ("0.001", 50) and total == 0
+    assert node.metric("troupe_connects_in_progress") == 0
+    for reason in ("in_progress", "rate", "lag"):
+        assert node.metric("troupe_connects_deferred_total", reason=reason) == 0

@@ -20,7 +20,7 @@ void session::route_once(client_publish& publish,
   latest = from;
   if (!durable()) return route({std::move(publish.body), accepted.token, 0, from});
   state.receiving.emplace(accepted.token, publish.id);
-  if (known) return route({std::move(publish.body), accepted.token, 0, from});
+  if (known) return route({std::move(publish.body), accepted.token, 0, from, true});
   writes().put_received(who_->id(), {publish.id, from, false});
   inbound_.recorded(publish.id, from);
   after_.push_back({after_commit::kind::noted, accepted.token, false});
@@ -41,6 +41,8 @@ void session::noted(std::uint64_t token, bool ok) {
   }
   auto node = all.extract(token);
   auto& kept = node.mapped();
+  // One before it was refused meanwhile.
+  if (inbound_.refuses()) return taken(token, mqtt::reason_code::quota_exceeded);
   // What it came with is held until it is routed.
   const auto at_hand = std::exchange(input_, std::move(kept.input));
   route({std::move(kept.body), token, 0, kept.from});
@@ -51,6 +53,7 @@ void session::noted(std::uint64_t token, bool ok) {
 void session::taken(std::uint64_t token, mqtt::reason_code reason) {
   const auto id = rare_->receiving.extract(token).mapped();
   if (!mqtt::is_error(reason)) return inbound_.completed(token, reason, *this);
+  if (reason == mqtt::reason_code::quota_exceeded) inbound_.refusing(token);
   // The client may use the packet id for another message when it hears of this.
   writes().erase_received(who_->id(), id);
   after_.push_back({after_commit::kind::taken, token, false, reason});

@@ -61,6 +61,13 @@ void dispatcher::owner_changed(shard_id shard, shard_owner owner) {
   tell(context_.wildcard_index, owner_now{shard, owner});
 }
 
+void dispatcher::majority_changed(bool seen) {
+  context_.remote->set_cut_off(!seen);
+  const broker::majority_changed news{seen};
+  for (const auto& shard : context_.session_shards) tell(shard, news);
+  for (const auto& shard : context_.topic_shards) tell(shard, news);
+}
+
 void dispatcher::tick() {
   store_.tick();
   for (const auto& shard : context_.session_shards) tell(shard, peer_tick{});

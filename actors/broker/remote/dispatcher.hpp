@@ -25,6 +25,8 @@ class dispatcher final : public cluster::network_events {
 
   /// The shard has another owner, or none any more. Nothing happens if that is old.
   void owner_changed(shard_id shard, shard_owner owner);
+  /// This node is cut off from the majority, or no longer.
+  void majority_changed(bool seen);
   /// About once a second: waits have their limits.
   void tick();
 

@@ -55,6 +55,12 @@ void peers::set_up(cluster::node_id node, bool up) {
   if (up) up_.push_back(node);
 }
 
+bool peers::out_of_reach(shard_id shard) const {
+  std::lock_guard lock(mutex_);
+  const auto node = owners_[number(shard)].node;
+  return node != self_ && std::find(up_.begin(), up_.end(), node) == up_.end();
+}
+
 bool peers::send(cluster::node_id to, frame_kind kind, std::uint16_t shard,
                  const google::protobuf::MessageLite& content, std::shared_ptr<const void> hold,
                  bool droppable) {

@@ -30,10 +30,15 @@ class peers {
   bool owns(shard_id shard) const { return owner(shard).node == self_; }
   /// This node owns the session shard and knows its sessions.
   bool serves(shard_id shard) const noexcept {
+    return served_epoch(shard) != 0;
+  }
+  /// In which epoch; 0: it does not. Who finds a session of the shard moved away
+  /// (subscriber::remote()) finds that this has changed, too.
+  std::uint64_t served_epoch(shard_id shard) const noexcept {
     return serves_[number(shard)].load(std::memory_order_acquire);
   }
-  void set_serves(shard_id shard, bool value) noexcept {
-    serves_[number(shard)].store(value, std::memory_order_release);
+  void set_served(shard_id shard, std::uint64_t epoch) noexcept {
+    serves_[number(shard)].store(epoch, std::memory_order_release);
   }
   /// False for what is older than what is known.
   bool set_owner(shard_id shard, shard_owner owner);
@@ -48,6 +53,13 @@ class peers {
             const google::protobuf::MessageLite& content,
             std::shared_ptr<const void> hold = nullptr, bool droppable = false);
 
+  /// Whether this node knows that it is cut off from the majority: what needs another node now
+  /// is refused at once, and does not wait for an owner.
+  bool cut_off() const noexcept { return cut_off_.load(std::memory_order_relaxed); }
+  void set_cut_off(bool value) noexcept { cut_off_.store(value, std::memory_order_relaxed); }
+  /// Nobody who can be asked owns the shard.
+  bool out_of_reach(shard_id shard) const;
+
   session_table& sessions() noexcept { return sessions_; }
 
   /// The epoch of the session shard's owner up to which this node's wildcard
@@ -61,7 +73,7 @@ class peers {
 
   /// Of a session shard that this node serves, else null.
   origin_table_ptr origins(shard_id shard) const;
-  /// Before set_serves().
+  /// Before set_served().
   void set_origins(shard_id shard, origin_table_ptr table);
 
   /// Offsets in the body log of a session shard that this node owns, each once.
@@ -89,7 +101,8 @@ class peers {
   std::vector<cluster::node_id> up_;
   std::vector<std::atomic<std::uint64_t>> wildcards_announced_;
   std::vector<std::atomic<std::uint64_t>> offsets_;
-  std::vector<std::atomic<bool>> serves_;
+  std::vector<std::atomic<std::uint64_t>> serves_;
+  std::atomic<bool> cut_off_{false};
 };
 
 }  // namespace troupe::broker

@@ -29,14 +29,16 @@ constexpr std::uint32_t never = 0xFFFF'FFFF;
 
 void session_shard::on(const peer_changed& change) {
   pairings_[change.node] = change.pairing;  // 0: none
+  // Forwarded messages may be lost with the link; the owner tells of the next stream. (It counts
+  // for none when this node is cut off, and is the same one again afterwards.)
+  if (change.node == last_owner_.node && !is_owner()) end_streams();
   if (change.node == owner_.node && !is_owner()) {
     for (auto& [request, wanted] : openings_) wanted.sent = false;
     for (auto& [request, w] : route_changes_) w.sent = false;
-    // Forwarded messages may be lost with the link; the owner tells of the next stream.
-    for (auto& [client_id, e] : sessions_) e.who->stream(0);
     if (change.up) tell_owner_of_sessions();
   }
   if (change.up) return;
+  refuse_what_waits();
   if (std::erase(silent_, change.node) != 0 && silent_.empty() && is_owner() && !loading_)
     serve_openings();
   std::erase_if(waiting_, [&](const auto& each) { return each.second.from == change.node; });
@@ -67,6 +69,10 @@ void session_shard::on(const peer_changed& change) {
     context_.remote->sessions().erase(e.who);
     waiting_served(client_id);
   }
+}
+
+void session_shard::end_streams() {
+  for (auto& [client_id, e] : sessions_) e.who->stream(0);
 }
 
 /// What its node knew of it stands in the store.
@@ -170,6 +176,11 @@ void session_shard::on(const owner_now& change) {
   const bool was_owner = is_owner();
   const auto before = owner_;
   owner_ = change.owner;
+  if (owner_.node != cluster::no_node) {
+    // A new one names new streams; what an earlier one still forwards may have gaps.
+    if (owner_.epoch != last_owner_.epoch && !is_owner()) end_streams();
+    last_owner_ = owner_;
+  }
   // In between another node may have been the owner: what is known here may be old.
   if (was_owner && (!is_owner() || before.epoch != owner_.epoch)) step_down();
   // Those who waited for another node to let go ask the new owner.
@@ -188,6 +199,7 @@ void session_shard::on(const owner_now& change) {
   tell_owner_of_sessions();
   ask_again();
   read_early();
+  refuse_what_waits();
 }
 
 /// In their order; what is for a later owner waits on.
@@ -203,7 +215,7 @@ void session_shard::read_early() {
 void session_shard::step_down() {
   loading_ = false;
   claims_.clear();
-  context_.remote->set_serves(shard_, false);
+  context_.remote->set_served(shard_, 0);
   context_.remote->set_origins(shard_, nullptr);
   for (const auto& topics : context_.topic_shards) tell(topics, routes_announced{shard_, 0});
   tell(context_.wildcard_index, routes_announced{shard_, 0});
@@ -373,7 +385,7 @@ void session_shard::announce_presence(const entry& e) {
 void session_shard::loaded() {
   loading_ = false;
   context_.remote->set_origins(shard_, std::exchange(origins_, nullptr));
-  context_.remote->set_serves(shard_, true);
+  context_.remote->set_served(shard_, owner_.epoch);
   context_.front->serves_now(shard_);
   for (const auto& topics : context_.topic_shards)
     tell(topics, routes_announced{shard_, owner_.epoch});
@@ -435,6 +447,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       known.set_session(id.value);
       known.set_awake(true);
       known.set_life(e.life);
+      known.set_epoch(owner_.epoch);
       known.set_stream(e.who->stream());
       context_.remote->send(from, frame_kind::session_grant, number(shard_), known);
       continue;
@@ -459,6 +472,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
     end.set_end(true);
     end.set_life(claim.life());
+    end.set_epoch(owner_.epoch);
     context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
   }
   if (frame.last() && std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();
@@ -471,6 +485,7 @@ void session_shard::tick() {
     else if (!wanted.sent) send(request, wanted);
   }
   for (const auto request : late) {
+    context_.count(counter::connects_refused_no_owner);
     refuse(openings_.at(request), mqtt::reason_code::server_unavailable);
     openings_.erase(request);
   }
@@ -479,6 +494,7 @@ void session_shard::tick() {
       ++it;
       continue;
     }
+    context_.count(counter::connects_refused_busy);
     refuse(it->second, mqtt::reason_code::server_busy);
     it = waiting_.erase(it);
   }

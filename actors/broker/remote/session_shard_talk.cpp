@@ -17,6 +17,7 @@ bool session_shard::receive_remote(caf::mailbox_element& m) {
   else if (auto* owner = runtime::mutable_payload<owner_now>(m)) on(*owner);
   else if (auto* change = runtime::mutable_payload<route_change>(m)) route_for_owner(std::move(*change));
   else if (auto* done = runtime::mutable_payload<route_changed>(m)) route_done(*done);
+  else if (auto* majority = runtime::mutable_payload<majority_changed>(m)) on(*majority);
   else if (runtime::mutable_payload<peer_tick>(m) != nullptr) tick();
   else return false;
   return true;
@@ -34,6 +35,7 @@ void session_shard::open_in_cluster(const connect_order_ptr& order) {
   wanted.durable = order->packet.session_expiry != 0;
   if (!wanted.durable) wanted.will = order->packet.will;
   if (is_owner() && !loading_) return serve(std::move(wanted));
+  if (cut_off_ && out_of_reach()) return refuse_cut_off(wanted);
   const auto request = next_request_++;
   send(request, openings_.emplace(request, std::move(wanted)).first->second);
 }
@@ -155,6 +157,8 @@ void session_shard::refuse(const opening& wanted, mqtt::reason_code reason) {
     return;
   }
   const auto& order = *wanted.order;
+  // It has no session yet that could be taken over: a CONNACK has no such reason.
+  if (reason == mqtt::reason_code::session_taken_over) reason = mqtt::reason_code::server_busy;
   context_.loops.loop(order.loop).post([&context = context_, loop = order.loop,
                                         number = order.connection, reason] {
     auto& devices = context.devices[loop];
@@ -163,8 +167,37 @@ void session_shard::refuse(const opening& wanted, mqtt::reason_code reason) {
   });
 }
 
+/// Nobody who can be asked knows the sessions of the shard.
+bool session_shard::out_of_reach() const {
+  return !is_owner() && !context_.remote->is_up(owner_.node);
+}
+
+/// Cut off from the majority: the client is told at once, and may try another node.
+void session_shard::refuse_cut_off(const opening& wanted) {
+  const auto reference = context_.server_reference.get();
+  context_.count(observe::counter::connects_refused_no_majority);
+  refuse(wanted, reference && !reference->empty() ? mqtt::reason_code::use_another_server
+                                                  : mqtt::reason_code::server_unavailable);
+}
+
+void session_shard::refuse_what_waits() {
+  if (!cut_off_ || !out_of_reach()) return;
+  for (auto it = openings_.begin(); it != openings_.end();) {
+    const bool here = it->second.order != nullptr;
+    if (here) refuse_cut_off(it->second);
+    it = here ? openings_.erase(it) : std::next(it);
+  }
+}
+
+void session_shard::on(const majority_changed& news) {
+  cut_off_ = !news.seen;
+  refuse_what_waits();
+}
+
 void session_shard::granted(const peer::SessionGrant& frame) {
   if (frame.request() == 0) {
+    // An earlier owner's stream would hide the one that this owner has named.
+    if (frame.epoch() != owner_.epoch) return;
     const auto who = context_.remote->sessions().find(session_id(frame.session()));
     if (!who || who->life() != frame.life()) return;
     who->stream(frame.stream());
@@ -244,6 +277,7 @@ void session_shard::yield(const entry& e, mqtt::reason_code reason, bool end) {
   frame.set_end(end);
   frame.set_send_will(true);
   frame.set_life(e.life);
+  frame.set_epoch(owner_.epoch);
   context_.remote->send(e.at, frame_kind::session_yield, number(shard_), frame);
 }
 
@@ -254,6 +288,7 @@ void session_shard::send_stale(cluster::node_id to, const subscriber& who, std::
   end.set_life(life);
   end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
   end.set_stale(true);
+  end.set_epoch(owner_.epoch);
   context_.remote->send(to, frame_kind::session_yield, number(shard_), end);
 }
 
@@ -269,6 +304,8 @@ void session_shard::not_here(const std::string& client_id, session_id id, std::u
 }
 
 void session_shard::on_yield(const peer::SessionYield& frame) {
+  // What an earlier owner wanted, the present one may know better. (An older release names none.)
+  if (frame.epoch() != 0 && frame.epoch() < owner_.epoch) return;
   auto it = sessions_.find(frame.client_id());
   const bool known =
       it != sessions_.end() && it->second.awake && it->second.who->id().value == frame.session() &&

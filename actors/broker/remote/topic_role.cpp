@@ -8,6 +8,8 @@
 
 namespace troupe::broker {
 
+using observe::counter;
+
 namespace {
 
 // Ticks, of about a second. Longer than any change of an owner takes; a client
@@ -104,6 +106,7 @@ void topic_role::on(const owner_now& change) {
   }
   outbox_.retry();
   check();
+  refuse_what_waits();
 }
 
 void topic_role::take_over() {
@@ -173,23 +176,30 @@ void topic_role::on(const peer_changed& change) {
     outbox_.retry();
   }
   check();
+  refuse_what_waits();
+}
+
+void topic_role::on(const majority_changed& news) {
+  cut_off_ = !news.seen;
+  refuse_what_waits();
 }
 
 void topic_role::tick() {
   if (is_owner()) ++ticks_as_owner_;
   routes_.chooser().tick();
   audit_.tick();
+  if (refusing_ != 0 && --refusing_ == 0) refused_now_.clear();
   check();
   for (auto& each : held_) ++each.age;
   // With the first that has waited for too long goes all that is behind it: a message must not
   // come after those that were sent later.
   if (!held_.empty() && held_.front().age > patience)
-    for (auto& each : std::exchange(held_, {})) give_up(*each.batch);
+    for (auto& each : std::exchange(held_, {})) give_up(*each.batch, counter::publishes_refused_no_owner);
   bool late = false;
   for (auto& [request, w] : publishes_) late = ++w.age > patience || late;
   if (late) {
     unsent_ = 0;
-    for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch);
+    for (auto& [request, w] : std::exchange(publishes_, {})) give_up(*w.batch, counter::publishes_refused_no_owner);
   }
   for (auto& [request, w] : publishes_)
     if (!w.sent && !send(request, w)) break;
@@ -218,10 +228,27 @@ void topic_role::route_applied(route_change& change, std::uint64_t version) {
            route_changed{change.token, change.entry, {{context_.run_id, version}}});
     return;
   }
+  if (!change.add) withdraw(change);
   waiting_route w{std::move(change), 0, false};
   if (w.change.token == 0) return send(0, w);
   const auto request = next_request_++;
   send(request, changes_.emplace(request, std::move(w)).first->second);
+  refuse_what_waits();
+}
+
+/// What is removed must not be told again to the next owner, behind its announcement.
+void topic_role::withdraw(const route_change& removed) {
+  for (auto it = changes_.begin(); it != changes_.end();) {
+    const auto& each = it->second.change;
+    if (each.what.who != removed.what.who || each.filter != removed.filter ||
+        each.share != removed.share) {
+      ++it;
+      continue;
+    }
+    tell(each.answer_to, route_changed{each.token, each.entry,
+                                       {{context_.run_id, context_.wildcards.version()}}});
+    it = changes_.erase(it);
+  }
 }
 
 void topic_role::send(std::uint64_t request, waiting_route& w) {
@@ -251,7 +278,7 @@ void topic_role::send_routes() {
   });
   peer::RoutesComplete complete;
   for (std::uint16_t i = 0; i < own_.size(); ++i) {
-    if (own_[i] == 0) continue;
+    if (own_[i] == 0 || own_[i] != net_.served_epoch(static_cast<shard_id>(i))) continue;
     complete.add_shard(i);
     complete.add_epoch(own_[i]);
   }
@@ -273,6 +300,7 @@ void topic_role::on(const routes_announced& told) {
   const auto to = view_.owner(shard_).node;
   // Else all of it is sent when the owner can be heard.
   if (to == cluster::no_node || told.epoch == 0 || !view_.is_up(to)) return;
+  if (told.epoch != net_.served_epoch(told.shard)) return;  // sessions have moved on meanwhile
   peer::RoutesComplete complete;
   complete.set_to_epoch(epoch());
   complete.set_pairing(view_.pairing(to));

@@ -26,6 +26,8 @@ namespace troupe::broker {
 /// up to the epoch of its owner: earlier an acknowledged message could miss a
 /// durable subscriber. Until then, and while there is no owner, what needs an
 /// acknowledgement waits, with its limit; QoS 0 goes on with the routes at hand.
+/// On a node that is cut off from the majority it does not wait but is refused at once:
+/// no owner will come.
 class topic_role {
  public:
   /// The topic shard, as this class needs it.
@@ -54,6 +56,7 @@ class topic_role {
   void on(const peer_changed& change);
   void on(const peer_message& frame);
   void on(const routes_announced& told);
+  void on(const majority_changed& news);
   void wildcards_came() { check(); }
   void tick();
 
@@ -78,8 +81,13 @@ class topic_role {
   bool send(std::uint64_t request, waiting_publish& w);
   void begin_again();
   void refuse(const publish_batch& batch);
+  void withdraw(const route_change& removed);
   void send(std::uint64_t request, waiting_route& w);
-  void give_up(const publish_batch& batch);
+  void give_up(const publish_batch& batch, observe::counter as);
+  bool out_of_reach() const;
+  bool must_be_refused(const publish_batch& batch) const;
+  void refuse_now(std::shared_ptr<publish_batch> batch);
+  void refuse_what_waits();
   void take_over();
   void step_down();
   void check();
@@ -99,6 +107,11 @@ class topic_role {
   topic_view view_;
   delivery_outbox outbox_;
   bool serving_ = false;
+  bool cut_off_ = false;  // from the majority of the cluster
+  /// By session the last token that was refused: what it sent before it had heard of that is
+  /// refused as well, or it would be taken before the earlier one. For some ticks.
+  std::map<session_id, std::uint64_t> refused_now_;
+  unsigned refusing_ = 0;
   unsigned ticks_as_owner_ = 0;
   /// By session shard: epochs up to which all filters of this topic shard are here.
   std::vector<std::uint64_t> announced_;

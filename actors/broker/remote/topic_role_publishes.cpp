@@ -8,11 +8,16 @@
 
 namespace troupe::broker {
 
+using observe::counter;
+
 namespace {
 
 // Of an item for which nobody waits but that somebody may be owed: it is kept until the owner has
 // taken it, too.
 constexpr std::uint64_t kept_token = 1ULL << 61;
+
+// One that is about to come, and a whole one.
+constexpr unsigned ticks_of_refusing = 2;
 
 bool nobody_waits(const publish_batch& batch) {
   return std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
@@ -20,12 +25,32 @@ bool nobody_waits(const publish_batch& batch) {
   });
 }
 
+void begin(publish_batch& batch) {
+  for (auto& item : batch.items)
+    item.begun = item.body->level() == mqtt::qos::exactly_once;
+}
+
+/// Somebody hears of all that is not taken: messages of a client. What the broker itself sends (a
+/// will, a message for another member of a group) has nobody who would send it again, and waits.
+/// So does what is to come once and may have been given to somebody: a client that never hears of
+/// the refusal would send it again.
+bool may_be_refused(const publish_batch& batch) {
+  return batch.origin == cluster::no_node &&
+         std::all_of(batch.items.begin(), batch.items.end(), [](const publish_item& item) {
+           const bool asked = item.token != 0 && item.token != kept_token;
+           return !item.directed && !item.declined && !item.begun &&
+                  (asked || item.body->level() == mqtt::qos::at_most_once);
+         });
+}
+
 }  // namespace
 
 void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   const bool light = nobody_waits(*batch);
+  if (refusing_ != 0 && !light && must_be_refused(*batch)) return refuse_now(std::move(batch));
   if (is_owner()) {
     if (serving_ || light) return host_.publish(batch);
+    if (cut_off_ && may_be_refused(*batch)) return refuse_now(std::move(batch));
     held_.push_back({std::move(batch), 0});
     return;
   }
@@ -35,13 +60,17 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
   }
   // Nobody owns it: clean sessions of this side go on with the routes at hand.
   if (light && view_.owner(shard_).node == cluster::no_node) return host_.publish(batch);
+  if (cut_off_ && out_of_reach() && !light && may_be_refused(*batch))
+    return refuse_now(std::move(batch));
   forward(std::move(batch));
 }
 
 void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) {
   outbox_.clear();
-  for (auto it = batches.rbegin(); it != batches.rend(); ++it)
+  for (auto it = batches.rbegin(); it != batches.rend(); ++it) {
+    begin(**it);
     held_.push_front({std::move(*it), 0});
+  }
 }
 
 void topic_role::forward(std::shared_ptr<publish_batch> batch) {
@@ -108,7 +137,9 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   }
   if (!net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0))
     return false;
-  if (request != 0 && !std::exchange(w.sent, true)) --unsent_;
+  if (request == 0) return true;
+  begin(*w.batch);
+  if (!std::exchange(w.sent, true)) --unsent_;
   return true;
 }
 
@@ -182,13 +213,87 @@ void topic_role::on_answer(const peer::PublishAnswer& frame) {
   answer(context_, shard_, *batch, std::move(outcomes));
 }
 
-void topic_role::give_up(const publish_batch& batch) {
+/// It was sent before its session knew that an earlier one is refused.
+bool topic_role::must_be_refused(const publish_batch& batch) const {
+  const auto of = refused_now_.find(batch.from);
+  return of != refused_now_.end() && batch.answered <= of->second && may_be_refused(batch);
+}
+
+void topic_role::give_up(const publish_batch& batch, observe::counter as) {
   publish_outcomes outcomes;
-  for (const auto& item : batch.items)
-    if (item.token != 0 && item.token != kept_token)
+  std::uint64_t given_up = 0;
+  for (const auto& item : batch.items) {
+    if (item.token == 0) continue;
+    ++given_up;
+    if (item.token != kept_token)
       outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
-  context_.count(observe::counter::publishes_refused_no_owner, batch.items.size());
+  }
+  context_.count(as, given_up);
+  if (as == counter::publishes_refused_no_majority) {
+    refusing_ = ticks_of_refusing;
+    auto& last = refused_now_[batch.from];
+    for (const auto& item : batch.items)
+      if (item.token < kept_token) last = std::max(last, item.token);
+  }
   answer(context_, shard_, batch, std::move(outcomes));
+}
+
+// --- cut off from the majority -------------------------------------------------------
+
+/// Nobody who can be asked owns the shard, or this node does and cannot serve.
+bool topic_role::out_of_reach() const {
+  const auto node = view_.owner(shard_).node;
+  return node == view_.self ? !serving_ : !view_.is_up(node);
+}
+
+/// Nothing of it was given to anybody yet.
+void topic_role::refuse_now(std::shared_ptr<publish_batch> batch) {
+  const auto light = [](const publish_item& item) { return item.token == 0; };
+  give_up(*batch, counter::publishes_refused_no_majority);
+  if (std::none_of(batch->items.begin(), batch->items.end(), light)) return;
+  // What it said with QoS 0 goes on among the clients of this side.
+  auto rest = std::make_shared<publish_batch>();
+  rest->from = batch->from;
+  rest->client = batch->client;
+  rest->held = batch->held;
+  for (auto& item : batch->items)
+    if (light(item)) rest->items.push_back(std::move(item));
+  publish(std::move(rest));
+}
+
+/// What was sent to an owner whose pairing goes on, it may still take: that waits for the end of
+/// the pairing. What an owner before may have begun is refused like the rest, but for QoS 2: it
+/// comes at most as what the client was not promised.
+void topic_role::refuse_what_waits() {
+  if (!cut_off_ || !out_of_reach()) return;
+  for (auto& each : std::exchange(held_, {})) {
+    if (!may_be_refused(*each.batch)) {
+      held_.push_back(std::move(each));
+      continue;
+    }
+    give_up(*each.batch, counter::publishes_refused_no_majority);
+  }
+  for (auto it = publishes_.begin(); it != publishes_.end();) {
+    const auto& w = it->second;
+    if (w.sent || !may_be_refused(*w.batch)) {
+      ++it;
+      continue;
+    }
+    give_up(*w.batch, counter::publishes_refused_no_majority);
+    --unsent_;
+    it = publishes_.erase(it);
+  }
+  // A clean session is in force on its own node; more cannot be had now.
+  for (auto it = changes_.begin(); it != changes_.end();) {
+    const auto& change = it->second.change;
+    if (change.what.who->kept()) {
+      ++it;
+      continue;
+    }
+    tell(change.answer_to, route_changed{change.token, change.entry,
+                                         {{context_.run_id, context_.wildcards.version()}}});
+    it = changes_.erase(it);
+  }
 }
 
 void topic_role::resend() {

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -101,6 +102,35 @@ class cluster_rig {
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       if (nodes_[i]) tell_later(i, shard, o);
   }
+  /// The node loses sight of all others. It learns no more of owners than that those that it does
+  /// not hear are none, and neither does it own anything itself.
+  void isolate(std::size_t i) {
+    isolated_.insert(i);
+    for (std::size_t other = 0; other < nodes_.size(); ++other)
+      if (other != i) net.cut(id_of(i), id_of(other));
+    // Its own groups step down before it takes the others for gone.
+    for (const bool own : {true, false})
+      for (std::uint16_t s = 0; s < shards; ++s)
+        if (own == (owners_[s].node == id_of(i)))
+          news_.push_back({i, s, {cluster::no_node, owners_[s].epoch}});
+    for (std::uint16_t s = 0; s < shards; ++s)
+      if (owners_[s].node == id_of(i)) give_to(s, cluster::no_node);
+  }
+  /// As membership tells it, a while after isolate().
+  void knows_that_it_is_cut_off(std::size_t i) {
+    nodes_[i]->dispatch->majority_changed(false);
+  }
+  bool isolated(std::size_t i) const { return isolated_.contains(i); }
+  /// All hear each other again, and of who owns what.
+  void join_again() {
+    net.heal();
+    for (const auto i : std::exchange(isolated_, {})) {
+      if (!nodes_[i]) continue;
+      for (std::uint16_t s = 0; s < shards; ++s)
+        if (owners_[s].epoch != 0) news_.push_back({i, s, owners_[s]});
+      nodes_[i]->dispatch->majority_changed(true);
+    }
+  }
   bool owned(std::uint16_t shard) const { return owners_[shard].node != cluster::no_node; }
 
   // --- clients --------------------------------------------------------------------
@@ -164,6 +194,11 @@ class cluster_rig {
           if (n) n->dispatch->tick();
       run();
     }
+  }
+
+  /// Its wall clock is set anew; what its actors measure goes on.
+  void clock_jumps(std::size_t i, std::int64_t ms) {
+    nodes_[i]->actors.time.set_wall(nodes_[i]->actors.time.wall_ms() + ms);
   }
 
   std::uint64_t count(observe::counter what) const {
@@ -241,7 +276,7 @@ class cluster_rig {
   };
 
   void tell_later(std::size_t to, std::uint16_t shard, shard_owner owner) {
-    news_.push_back({to, shard, owner});
+    if (!isolated_.contains(to)) news_.push_back({to, shard, owner});
   }
   /// A node hears of an owner; in order for each of them.
   bool hear() {
@@ -262,6 +297,7 @@ class cluster_rig {
   std::vector<shard_owner> owners_ = std::vector<shard_owner>(shards);
   std::vector<news> news_;
   std::shared_ptr<const sharing_rules> sharing_;
+  std::set<std::size_t> isolated_;
   std::map<std::string, placed> clients_;
   std::uint64_t numbers_ = 0;
   std::int64_t now_ = 0;

@@ -127,6 +127,35 @@ TEST_CASE_METHOD(loop_fixture, "acceptor: the callback may destroy it") {
   CHECK(accepted == 1);
 }
 
+TEST_CASE_METHOD(loop_fixture, "acceptor: those that the gate does not let in wait in the backlog") {
+  acceptor listener(loop);
+  int accepted = 0;
+  int places = 2;
+  listener.set_gate([&] { return std::chrono::milliseconds(places > 0 ? 0 : 20); });
+  REQUIRE(listener
+              .open(on_loopback(),
+                    [&](int fd, std::string, bool) {
+                      ++accepted;
+                      --places;
+                      ::close(fd);
+                    })
+              .empty());
+  std::vector<raw_client> clients(5);
+  for (auto& each : clients) REQUIRE(each.connect_tcp(listener.port()));  // the kernel takes them
+  CHECK(run_until([&] { return accepted == 2; }));
+  CHECK_FALSE(run_until([&] { return accepted > 2; }, 200ms));
+  CHECK(listener.pauses() == 0);
+  places = 10;
+  CHECK(run_until([&] { return accepted == 5; }));
+  places = 0;
+  raw_client late;
+  REQUIRE(late.connect_tcp(listener.port()));
+  CHECK_FALSE(run_until([&] { return accepted > 5; }, 100ms));
+  listener.stop();  // while it rests
+  places = 1;
+  CHECK_FALSE(run_until([&] { return accepted > 5; }, 100ms));
+}
+
 TEST_CASE_METHOD(loop_fixture, "acceptor: rests when descriptors run out, then goes on") {
   acceptor listener(loop);
   int accepted = 0;

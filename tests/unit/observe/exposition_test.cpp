@@ -41,6 +41,11 @@ TEST_CASE("the exposition can be read back") {
   now.actors = {{"session", 3, 5, 2}};
   now.certificates = {{"tls", 1'800'000'000}};
   now.listeners = {{"default", "127.0.0.1:1883", "tcp", 7, 0}};
+  now.connects.in_progress = 12;
+  now.connects.delays[0] = 5;
+  now.connects.delays[3] = 2;
+  now.connects.delays.back() = 1;
+  now.connects.delay_seconds = 20.5;
   now.cluster.emplace();
   now.cluster->members_stopped = 2;
   now.cluster->leads = true;
@@ -50,6 +55,12 @@ TEST_CASE("the exposition can be read back") {
   CHECK(series.at("troupe_messages_dropped_total{reason=\"queue_full\"}") == 3);
   CHECK(series.at("troupe_bytes_sent_total") == 123456789012.0);
   CHECK(series.at("troupe_connections_count") == 7);
+  CHECK(series.at("troupe_connects_in_progress") == 12);
+  CHECK(series.at("troupe_connect_admission_delay_seconds_bucket{le=\"0.001\"}") == 5);
+  CHECK(series.at("troupe_connect_admission_delay_seconds_bucket{le=\"0.1\"}") == 7);
+  CHECK(series.at("troupe_connect_admission_delay_seconds_bucket{le=\"+Inf\"}") == 8);
+  CHECK(series.at("troupe_connect_admission_delay_seconds_count") == 8);
+  CHECK(series.at("troupe_connect_admission_delay_seconds_sum") == 20.5);
   CHECK(series.at("troupe_run_loop_busy_seconds_total{loop=\"1\"}") == 2.5);
   CHECK(series.at("troupe_mailbox_depth{class=\"session\"}") == 5);
   CHECK(series.at("troupe_cert_expiry_timestamp_seconds{listener=\"tls\"}") == 1'800'000'000);

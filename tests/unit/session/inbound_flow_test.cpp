@@ -61,6 +61,39 @@ TEST_CASE("a QoS 2 message that was recorded and perhaps routed is routed again,
   CHECK(w.answered(mqtt::ack_kind::pubrec, 5));
 }
 
+TEST_CASE("what comes behind a message that is refused for a while is refused until that is told",
+          "[session]") {
+  world w;
+  const auto slow = w.flow.publish(at_least_once, 1, w.fx);
+  const auto refused = w.flow.publish(exactly_once, 2, w.fx);
+  const auto routed = w.flow.publish(exactly_once, 3, w.fx);
+  CHECK_FALSE(w.flow.refuses());
+  // Its record is being erased: the answer comes behind that.
+  w.flow.refusing(refused.token);
+  w.flow.refusing(refused.token);
+  CHECK(w.flow.refuses());
+  CHECK(w.flow.publish(exactly_once, 4, w.fx).what == verdict::not_now);
+  CHECK(w.flow.publish(at_least_once, 5, w.fx).what == verdict::not_now);
+  w.flow.completed(refused.token, mqtt::reason_code::quota_exceeded, w.fx);
+  w.flow.completed(routed.token, mqtt::reason_code::quota_exceeded, w.fx);
+  CHECK(w.fx.sent.empty());  // answers keep their order
+  w.flow.completed(slow.token, mqtt::reason_code::success, w.fx);
+  REQUIRE(w.fx.sent.size() == 5);
+  for (std::size_t i = 1; i < 5; ++i)
+    CHECK(w.fx.sent[i].reason == mqtt::reason_code::quota_exceeded);
+  CHECK_FALSE(w.flow.refuses());
+  CHECK(w.flow.publish(exactly_once, 4, w.fx).what == verdict::route);
+}
+
+TEST_CASE("a message that was recorded before waits behind one that is refused", "[session]") {
+  world w;
+  w.flow.restore({{7, {3, 8}, false}});
+  const auto refused = w.flow.publish(exactly_once, 2, w.fx);
+  w.flow.refusing(refused.token);
+  // It may have been routed in an earlier life: refused, it could come twice.
+  CHECK(w.flow.publish(exactly_once, 7, w.fx).what == verdict::route);
+}
+
 TEST_CASE("PUBREL of a recorded message releases it: the client has seen PUBREC", "[session]") {
   world w;
   w.flow.restore({{7, {3, 8}, false}});
