@@ -324,6 +324,8 @@ void connection::accepted(session_id id, caf::strong_actor_ptr session,
 void connection::refused(reason_code reason, std::string_view sentence) {
   if (state_ == state::abandoned) return forget();
   if (state_ == state::closing || state_ == state::open) return;
+  // It had no session yet that could be taken over: a CONNACK has no such reason.
+  if (reason == reason_code::session_taken_over) reason = reason_code::server_busy;
   mqtt::connack_packet answer;
   answer.reason = reason;
   answer.info.reason_string = sentence;

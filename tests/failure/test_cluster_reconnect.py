@@ -33,14 +33,21 @@ class Device(asyncio.Protocol):
     def __init__(self, crowd, number, at):
         self.crowd, self.number, self.at = crowd, number, at
         self.name, self.topic = f"device-{number}", f"device/{number}/order"
-        self.transport, self.buffer, self.up, self.granted = None, bytearray(), None, None
+        self.transport, self.buffer, self.up = None, bytearray(), None
+        self.asked, self.granted = None, None  # SUBACK: of this connection; the one that came
         self.took, self.failures, self.wrong, self.orders = None, 0, None, []
+        self.connecting = False
 
     async def connect(self):
+        self.connecting = True
+        await self._until_connected()
+        self.connecting = False
+
+    async def _until_connected(self):
         pause = FIRST_PAUSE
         while True:
             loop = asyncio.get_running_loop()
-            self.buffer, self.up = bytearray(), loop.create_future()
+            self.buffer, self.up, self.asked = bytearray(), loop.create_future(), None
             begin = time.monotonic()
             node = self.crowd.cluster.nodes[self.at % len(self.crowd.cluster.nodes)]
             try:
@@ -65,9 +72,10 @@ class Device(asyncio.Protocol):
         if self.granted and not said.session_present:
             self.wrong = f"{self.name} has no session at {node.name}"
         if not self.granted:
-            self.granted = loop.create_future()
+            self.asked = loop.create_future()
             self.transport.write(encode(subscribe(1, (self.topic, 1)), V5))
-            await self.granted
+            await self.asked
+            self.granted = self.asked
 
     def connection_made(self, transport):
         self.transport = transport
@@ -80,16 +88,17 @@ class Device(asyncio.Protocol):
             if packet.kind == "connack":
                 self.up.set_result(packet)
             elif packet.kind == "suback":
-                self.granted.set_result(packet.reasons == [1])
+                self.asked.set_result(packet.reasons == [1])
             elif packet.kind == "publish":
                 self.orders.append(packet.payload)
                 self.transport.write(encode(puback(packet.id), V5))
 
     def connection_lost(self, _):
         self.transport = None
-        if self.up and not self.up.done():
-            self.up.set_exception(ConnectionResetError())
-        elif not self.crowd.ending:
+        for awaited in (self.up, self.asked):
+            if awaited and not awaited.done():
+                awaited.set_exception(ConnectionResetError())
+        if not self.connecting and not self.crowd.ending:
             self.crowd.lost += 1
             self.at += random.choice((1, 2))
             self.crowd.engine.keep(self.connect())
@@ -163,6 +172,9 @@ def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
         others = cluster.nodes[1:]
         before = [node.memory() for node in others]
         before_kill = {node: taken_in(node) for node in others}
+        # Not a third exactly: a few were refused while shards went to the nodes that are to own them.
+        there = sum(d.at % 3 == 0 for d in crowd.devices)
+        crowd.lost = 0
         killed = time.monotonic()
         lost.kill()
         unready = set()
@@ -195,7 +207,7 @@ def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
         wrong = [d.wrong for d in crowd.devices if d.wrong]
         assert not wrong, wrong[:3]
         # The two that were left did not lose each other.
-        assert crowd.lost <= DEVICES // 3 + 1, "devices of the other nodes lost their connection"
+        assert crowd.lost <= there, "devices of the other nodes lost their connection"
         asked = random.sample(crowd.devices, min(ASKED, DEVICES))
         orderer = others[0].connect("orderer")
         for number, device in enumerate(asked):

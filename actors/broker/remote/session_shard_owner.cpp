@@ -475,7 +475,9 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     end.set_epoch(owner_.epoch);
     context_.remote->send(from, frame_kind::session_yield, number(shard_), end);
   }
-  if (frame.last() && std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();
+  if (!frame.last()) return;
+  context_.front->claimed(shard_, owner_.epoch, from, frame.pairing());
+  if (std::erase(silent_, from) != 0 && silent_.empty()) serve_openings();
 }
 
 void session_shard::tick() {

@@ -157,8 +157,6 @@ void session_shard::refuse(const opening& wanted, mqtt::reason_code reason) {
     return;
   }
   const auto& order = *wanted.order;
-  // It has no session yet that could be taken over: a CONNACK has no such reason.
-  if (reason == mqtt::reason_code::session_taken_over) reason = mqtt::reason_code::server_busy;
   context_.loops.loop(order.loop).post([&context = context_, loop = order.loop,
                                         number = order.connection, reason] {
     auto& devices = context.devices[loop];

@@ -155,6 +155,7 @@ void store_front::peer_down(cluster::node_id node) {
     }
     pairings_.erase(node);
     std::erase_if(streams_, [&](const auto& each) { return each.first.first == node; });
+    std::erase_if(claims_, [&](const auto& each) { return each.first.first == node; });
   }
   for (auto& q : lost) q.page(nullptr);
 }

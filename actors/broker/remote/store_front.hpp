@@ -75,6 +75,9 @@ class store_front final : public storage::store {
   void owner_changed(shard_id shard);
   /// By the session shard: this node knows the sessions of the shard now.
   void serves_now(shard_id shard);
+  /// By the session shard of this epoch: all sessions of that node are known, as it has told of
+  /// them on this pairing. What others of them write is refused for good.
+  void claimed(shard_id shard, std::uint64_t epoch, cluster::node_id by, std::uint64_t pairing);
   void tick();
 
  private:
@@ -123,6 +126,11 @@ class store_front final : public storage::store {
     bool refused = false;
   };
   std::map<std::pair<cluster::node_id, shard_id>, stream> streams_;
+  struct claim {
+    std::uint64_t epoch = 0;
+    std::uint64_t pairing = 0;
+  };
+  std::map<std::pair<cluster::node_id, shard_id>, claim> claims_;
   std::map<cluster::node_id, std::uint64_t> pairings_;
   std::atomic<std::uint64_t> waiting_bytes_{0};
   bool closed_ = false;

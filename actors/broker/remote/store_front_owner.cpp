@@ -36,8 +36,15 @@ void store_front::serve(cluster::node_id from, shard_id shard, const peer::Store
     if (!s.refused && frame.session() != 0) {
       const auto who = net_.sessions().find(session_id(frame.session()));
       const auto life = who ? who->life() : 0;
-      // One of which this node has still to hear.
-      s.refused = life < frame.life();
+      if (life < frame.life()) {
+        // One that an earlier owner has granted, and of which nothing was kept, must not hold up
+        // all that waits behind it.
+        const auto told = claims_.find({from, shard});
+        if (told != claims_.end() && told->second.epoch == owner.epoch &&
+            told->second.pairing == frame.pairing())
+          return reply({false, "The session is not known any more", 0, false});
+        s.refused = true;  // this node has still to hear of it
+      }
       if (life > frame.life()) return reply({false, "The session goes on elsewhere", 0, false});
     }
     if (s.refused) return reply({false, {}, 0, true});
@@ -47,6 +54,12 @@ void store_front::serve(cluster::node_id from, shard_id shard, const peer::Store
     return reply({false, "The transaction cannot be read", 0});
   decoded.value.epoch(owner.epoch);
   own_.commit(std::move(decoded.value), reply);
+}
+
+void store_front::claimed(shard_id shard, std::uint64_t epoch, cluster::node_id by,
+                          std::uint64_t pairing) {
+  std::lock_guard lock(mutex_);
+  claims_[{by, shard}] = {epoch, pairing};
 }
 
 void store_front::serve(cluster::node_id from, shard_id shard, const peer::StoreRead& frame) {

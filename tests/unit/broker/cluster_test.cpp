@@ -149,4 +149,32 @@ TEST_CASE("sessions of a lost node are served by the others", "[broker][cluster]
   }
 }
 
+TEST_CASE("sessions that an owner had begun and never kept hold nobody up at the next one",
+          "[broker][cluster]") {
+  const auto seed = GENERATE(range<std::uint64_t>(1, 61));
+  CAPTURE(seed);
+  cluster_rig rig(3, seed);
+  rig.advance(5'000);
+  const auto all_of = [](const char* what, int i) { return what + std::to_string(i); };
+  // Some of them are granted, some recorded, some under way when the owners change.
+  for (int i = 0; i < 24; ++i) rig.connect(all_of("early ", i), i % 3, durable);
+  for (auto n = 20 + rig.random() % 200; n > 0; --n) rig.run_some();
+  for (std::uint16_t s = 0; s < cluster_rig::shards; ++s)
+    rig.give(s, (s + 1 + rig.random() % 2) % 3);
+  for (auto n = rig.random() % 200; n > 0; --n) rig.run_some();
+  for (int i = 0; i < 24; ++i) rig.connect(all_of("late ", i), i % 3, durable);
+  // Those that a node had not heard in time of the new owner for are refused, and come again.
+  rig.advance(1'000);
+  for (int i = 0; i < 24; ++i)
+    if (rig.client(all_of("late ", i)).ended_with) rig.connect(all_of("late ", i), i % 3, durable);
+  // Much shorter than it takes until what waits for an owner is given up.
+  rig.advance(2'000);
+  for (int i = 0; i < 24; ++i) CHECK(rig.client(all_of("late ", i)).open);
+  // Who came before may have been refused, but was told.
+  for (int i = 0; i < 24; ++i) {
+    auto& c = rig.client(all_of("early ", i));
+    CHECK((c.open || c.ended_with));
+  }
+}
+
 }  // namespace troupe::broker
