@@ -54,7 +54,11 @@ json answer_of(const http_route& route) {
   }
   auto schema = schema_of(parse_shape(route.answer));
   if (route.paged) {
-    json page = schema_of(json{{"data", json::array({"any"})}, {"meta", {{"cursor", "text"}}}});
+    // Of several nodes: how many came, and who did not answer.
+    json page = schema_of(
+        json{{"data", json::array({"any"})},
+             {"meta", {{"cursor", "text"}, {"count?", "integer"}, {"hasnext?", "boolean"}}},
+             {"partial?", json::array({"text"})}});
     page["properties"]["data"]["items"] = std::move(schema);
     schema = std::move(page);
   }
