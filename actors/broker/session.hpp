@@ -179,6 +179,7 @@ class session final : public runtime::lean_actor,
   void send(const mqtt::suback_packet& suback) override;
   void send_pingresp() override;
   bool writable() override;
+  bool hears() const override { return device_ != nullptr; }
   void disconnect(mqtt::reason_code reason, std::string_view sentence) override;
   void route(troupe::session::routed_publish publish) override;
   void redispatch(const troupe::session::delivery& message) override;
@@ -279,16 +280,23 @@ class session final : public runtime::lean_actor,
     troupe::session::origin from;
     std::shared_ptr<client_batch> input;
   };
+  struct recorded_publish {
+    mqtt::packet_id id = 0;
+    shard_id topics{};
+  };
   struct rarely_used {
     std::vector<handed_message> handed;  // by the number in their token
     // QoS 2 of the client, in a cluster.
-    std::map<std::uint64_t, mqtt::packet_id> receiving;  // recorded, not taken yet; by token
-    std::map<std::uint64_t, noted_publish> noted;        // being recorded; by token
-    std::map<shard_id, troupe::session::origin> origins; // the latest for each topic shard
+    std::map<std::uint64_t, recorded_publish> receiving;  // recorded, not taken yet; by token
+    std::map<std::uint64_t, noted_publish> noted;         // being recorded; by token
+    std::map<shard_id, troupe::session::origin> origins;  // the latest for each topic shard
+    std::vector<shard_id> refused_at;  // topic shards: for a while, and the client may not know
     std::uint64_t last_origin = 0;
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
   };
+  void refused_at(shard_id topics);
+  bool refuses_at(shard_id topics);
   rarely_used& rare() {
     if (!rare_) rare_ = std::make_unique<rarely_used>();
     return *rare_;

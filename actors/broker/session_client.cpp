@@ -80,17 +80,21 @@ void session::on_publish(client_publish& publish) {
     return;
   }
   const auto result = inbound_.publish(message.level(), publish.id, *this);
+  const bool once = context_.remote != nullptr && message.level() == mqtt::qos::exactly_once;
+  if (once && result.what == troupe::session::inbound_flow::verdict::not_now)
+    refused_at(context_.shard_of(message.topic()));
   if (result.what != troupe::session::inbound_flow::verdict::route) return;
   if (!allowed) {
     dropped(message, troupe::session::drop_reason::not_authorized);
     inbound_.completed(result.token, mqtt::reason_code::not_authorized, *this);
     return;
   }
-  if (context_.remote != nullptr && message.level() == mqtt::qos::exactly_once) {
+  if (once) {
     // It would have to be recorded first. (One that was recorded before is not refused: the client
     // could use its packet id for another message.)
     if (durable() && !result.recorded && kept_out_of_reach()) {
       context_.count(counter::publishes_refused_no_majority);
+      refused_at(context_.shard_of(message.topic()));
       return inbound_.completed(result.token, mqtt::reason_code::quota_exceeded, *this);
     }
     return route_once(publish, result);

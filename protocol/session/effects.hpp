@@ -54,6 +54,8 @@ class session_effects {
   virtual void send_pingresp() = 0;
   /// False while the write buffer of the connection is full.
   virtual bool writable() = 0;
+  /// Whether what is sent has a connection to go to.
+  virtual bool hears() const { return true; }
   /// Ends the connection; version 5 clients are told why.
   virtual void disconnect(mqtt::reason_code reason, std::string_view sentence) = 0;
 

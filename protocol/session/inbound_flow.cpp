@@ -53,7 +53,7 @@ inbound_flow::accepted inbound_flow::publish(mqtt::qos level, mqtt::packet_id id
   ++pending_count_;
   result.token = first_token_ + answers_.size() - 1;
   // What is recorded may have been routed: it waits for as long as it takes.
-  if (untold_ == 0 || again) return result;
+  if (!refuses() || again) return result;
   completed(result.token, for_a_while, fx);
   return {verdict::not_now, 0};
 }
@@ -99,6 +99,7 @@ void inbound_flow::flush(session_effects& fx) {
     answers_.pop_front();
     ++first_token_;
     if (next.refusing) --untold_;
+    if (next.refusing && has_client_ && !next.orphan && !fx.hears()) missed_ = true;
     if (next.orphan || !has_client_) continue;
     const bool once = next.level == mqtt::qos::at_least_once;
     if (once) --unanswered_;
@@ -149,6 +150,7 @@ void inbound_flow::not_released(mqtt::packet_id id) noexcept {
 void inbound_flow::connected(mqtt::protocol_version version) {
   version_ = version;
   has_client_ = true;
+  missed_ = false;  // it sends again all that was not answered, in its order
   unanswered_ = 0;
 }
 

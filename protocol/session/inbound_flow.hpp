@@ -55,7 +55,7 @@ class inbound_flow {
   /// The token of the first message that is not answered.
   std::uint64_t first_unanswered() const noexcept { return first_token_; }
   /// Whether something was refused of which the client has not been told.
-  bool refuses() const noexcept { return untold_ != 0; }
+  bool refuses() const noexcept { return untold_ != 0 || missed_; }
   /// Recorded ones that were taken since: a record may say so.
   std::vector<received_exchange> taken_since();
 
@@ -94,6 +94,7 @@ class inbound_flow {
   std::uint32_t pending_count_ = 0;
   std::uint32_t untold_ = 0;        // refused for a while, and the answer still waits
   std::uint32_t unanswered_ = 0;    // on this connection, QoS 1 before PUBACK
+  bool missed_ = false;             // one was refused when the connection was gone already
   bool durable_;
   bool has_client_ = false;
   mqtt::protocol_version version_ = mqtt::protocol_version::v5;

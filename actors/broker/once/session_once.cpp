@@ -3,6 +3,7 @@
 // when it comes a second time: from the next owner of the topic shard, or from the client that
 // finds its session on another node.
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/broker/session.hpp"
@@ -13,13 +14,16 @@ void session::route_once(client_publish& publish,
                          const troupe::session::inbound_flow::accepted& accepted) {
   auto& state = rare();
   // Receivers pass over what is not above the latest: the client may have sent another one first.
-  auto& latest = state.origins[context_.shard_of(publish.body->topic())];
+  const auto topics = context_.shard_of(publish.body->topic());
+  auto& latest = state.origins[topics];
   const bool known = accepted.recorded && latest < accepted.recorded;
   const auto from = known ? accepted.recorded
                           : troupe::session::origin{who_->life(), ++state.last_origin};
   latest = from;
   if (!durable()) return route({std::move(publish.body), accepted.token, 0, from});
-  state.receiving.emplace(accepted.token, publish.id);
+  state.receiving.emplace(accepted.token, recorded_publish{publish.id, topics});
+  // It was recorded behind one that is refused, so it was never routed.
+  if (known && refuses_at(topics)) return taken(accepted.token, mqtt::reason_code::quota_exceeded);
   if (known) return route({std::move(publish.body), accepted.token, 0, from, true});
   writes().put_received(who_->id(), {publish.id, from, false});
   inbound_.recorded(publish.id, from);
@@ -51,12 +55,26 @@ void session::noted(std::uint64_t token, bool ok) {
 
 /// What its topic shard says to a message that was recorded.
 void session::taken(std::uint64_t token, mqtt::reason_code reason) {
-  const auto id = rare_->receiving.extract(token).mapped();
+  const auto [id, topics] = rare_->receiving.extract(token).mapped();
   if (!mqtt::is_error(reason)) return inbound_.completed(token, reason, *this);
-  if (reason == mqtt::reason_code::quota_exceeded) inbound_.refusing(token);
+  if (reason == mqtt::reason_code::quota_exceeded) {
+    inbound_.refusing(token);
+    refused_at(topics);
+  }
   // The client may use the packet id for another message when it hears of this.
   writes().erase_received(who_->id(), id);
   after_.push_back({after_commit::kind::taken, token, false, reason});
+}
+
+void session::refused_at(shard_id topics) {
+  auto& all = rare().refused_at;
+  if (std::find(all.begin(), all.end(), topics) == all.end()) all.push_back(topics);
+}
+
+bool session::refuses_at(shard_id topics) {
+  auto& all = rare().refused_at;
+  if (!inbound_.refuses()) all.clear();
+  return std::find(all.begin(), all.end(), topics) != all.end();
 }
 
 /// The client is gone: whenever it sends again what was taken, that need not be routed.

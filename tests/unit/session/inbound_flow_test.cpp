@@ -22,6 +22,8 @@ struct heard final : session_effects {
   void send(const mqtt::suback_packet&) override {}
   void send_pingresp() override {}
   bool writable() override { return true; }
+  bool gone = false;
+  bool hears() const override { return !gone; }
   void route(routed_publish) override {}
   void redispatch(const delivery&) override {}
   void dropped(const mqtt::message&, drop_reason) override {}
@@ -83,6 +85,20 @@ TEST_CASE("what comes behind a message that is refused for a while is refused un
     CHECK(w.fx.sent[i].reason == mqtt::reason_code::quota_exceeded);
   CHECK_FALSE(w.flow.refuses());
   CHECK(w.flow.publish(exactly_once, 4, w.fx).what == verdict::route);
+}
+
+TEST_CASE("a refusal that nobody hears holds for all that the connection had said", "[session]") {
+  world w;
+  const auto refused = w.flow.publish(exactly_once, 2, w.fx);
+  w.fx.gone = true;
+  w.flow.completed(refused.token, mqtt::reason_code::quota_exceeded, w.fx);
+  // Read before the connection was seen to be gone; the client sends both again, in their order.
+  CHECK(w.flow.publish(exactly_once, 3, w.fx).what == verdict::not_now);
+  w.flow.disconnected();
+  w.fx.gone = false;
+  w.flow.connected(mqtt::protocol_version::v5);
+  CHECK(w.flow.publish(exactly_once, 2, w.fx).what == verdict::route);
+  CHECK(w.flow.publish(exactly_once, 3, w.fx).what == verdict::route);
 }
 
 TEST_CASE("a message that was recorded before waits behind one that is refused", "[session]") {
