@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from wire.broker import default_binary
-from wire.node import check_configuration, clean_environment, troupectl
+from wire.node import check_configuration, clean_environment, troupectl, wait_for
 
 ROLES = ["viewer", "operator", "admin"]
 SECRET = "secret-of-the-configuration-01"
@@ -179,6 +179,8 @@ def test_changes_are_audited_and_nothing_secret_is_logged(quiet):
     shown = json.loads(ask(served, "GET", "/api/v1/log", served.tokens["viewer"])[2])
     levels = {each["module"]: each["level"] for each in shown["data"]}
     assert levels["session"] == "error" and levels["audit"] == "info"
+    # The log is written behind the answer.
+    wait_for(lambda: "An administrator was refused" in served.log_text())
     log = served.log_text()
     audit = [line for line in log.splitlines() if "dministrator" in line]
     assert any("name-of-admin" in line and "level of net is debug" in line for line in audit)
