@@ -174,7 +174,7 @@ def test_many_devices_lose_their_node(make_cluster):  # noqa: F811
         before_kill = {node: taken_in(node) for node in others}
         # Not a third exactly: a few were refused while shards went to the nodes that are to own them.
         there = sum(d.at % 3 == 0 for d in crowd.devices)
-        crowd.lost = 0
+        assert crowd.lost == 0, "somebody lost a connection that was complete"
         killed = time.monotonic()
         lost.kill()
         unready = set()

@@ -264,8 +264,8 @@ def test_any_node_answers_for_all_and_says_who_is_silent(make_cluster):
     try:
         begin = time.monotonic()
         status, page = ask(first, "GET", "/api/v1/clients")
-        assert status == 200 and "n3" in page["partial"]
-        assert time.monotonic() - begin < 8  # 2 s, and a busy machine
+        assert status == 200 and page["partial"] == ["n3"]
+        assert time.monotonic() - begin < 4
         found = [row["clientid"] for row in page["data"]]
         assert "c0" in found and "c2" not in found
         assert ask(first, "DELETE", "/api/v1/clients/nobody")[0] == 503
