@@ -101,6 +101,10 @@ class connection final : public broker::device_port,
   bool add(mqtt::decoded<Packet> packet);
   void hand_over(std::size_t bytes);
   bool fail(mqtt::reason_code reason, const char* sentence);
+  // Reasons for not reading.
+  static constexpr unsigned by_admission = 1;
+  static constexpr unsigned by_credit = 2;
+  static constexpr unsigned by_store = 4;
   void pause(unsigned why);
   void resume(unsigned why);
   void keep_alive(std::uint16_t seconds);

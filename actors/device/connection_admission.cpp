@@ -14,8 +14,6 @@ using observe::counter;
 
 namespace {
 
-constexpr unsigned by_admission = 1;
-
 // How long the will of a client that is sent elsewhere waits for it to be back: its
 // way through name service, balancer and handshakes, with some attempts.
 constexpr std::uint32_t will_grace_seconds = 30;
