@@ -116,6 +116,25 @@ struct origin_record {
   std::int64_t seen = 0;  // wall milliseconds
 };
 
+/// Which member of a shared group gets a QoS 2 message, whoever routes it.
+struct chosen_member {
+  std::string share;  // whole "$share/group/filter"
+  session_id member;
+  bool kept = false;  // its session outlives its connection
+
+  friend bool operator==(const chosen_member&, const chosen_member&) = default;
+};
+/// What the owner of a topic shard has chosen for a message, kept in the log of the session shard
+/// of that number, which has the same owner.
+struct choice_record {
+  session_id publisher;
+  session::origin of;
+  std::vector<chosen_member> members;
+  /// An earlier choice may have been given the message, and its session is gone.
+  bool again = false;
+  std::int64_t seen = 0;  // wall milliseconds
+};
+
 /// The rest of a session, read when it wakes.
 struct session_contents {
   std::vector<received_record> received;
@@ -194,6 +213,8 @@ class transaction {
   /// With what it says was owed to sessions of `shard`, or they have got that before.
   void put_origin(shard_id shard, const origin_record& record);
   void erase_origin(shard_id shard, const origin_record& record);
+  void put_choice(shard_id shard, const choice_record& record);
+  void erase_choice(shard_id shard, session_id publisher, const session::origin& of);
 
   // --- by sessions and session shards ---
   void erase_received(session_id from, mqtt::packet_id id);

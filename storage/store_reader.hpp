@@ -67,7 +67,7 @@ class store_reader {
   /// Adds those of the page's last session. False if the page is full or the disk fails.
   bool read_subscriptions(session_id id, std::string_view from, const database::snapshot& now,
                           page_room& room, directory_page& page) const;
-  /// Adds origins, from that key on if it is not empty.
+  /// Adds origins and choices, from that key on if it is not empty.
   void read_origins(shard_id shard, std::string_view from, const database::snapshot& now,
                     page_room& room, directory_page& page) const;
   void report(std::string_view what, session_id id) const;

@@ -141,6 +141,10 @@ void store_writer::apply_one(const write_operation& op, std::string_view name,
       return put(family::qos2, keys::origin(op.shard, op.index, op.number).view(), value);
     case erase_origin:
       return erase(family::qos2, keys::origin(op.shard, op.index, op.number).view());
+    case put_choice:
+      return put(family::qos2, keys::choice(op.shard, op.number, name).view(), value);
+    case erase_choice:
+      return erase(family::qos2, keys::choice(op.shard, op.number, name).view());
     default:
       break;
   }

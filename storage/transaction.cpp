@@ -1,4 +1,5 @@
 #include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
 #include "storage/transaction_content.hpp"
 
@@ -246,6 +247,20 @@ void transaction::erase_origin(shard_id shard, const origin_record& record) {
   operation.shard = number(shard);
   operation.index = number(record.topics);
   operation.number = record.publisher.value;
+}
+
+void transaction::put_choice(shard_id shard, const choice_record& record) {
+  const auto name = keys::choice_name(record.of);
+  auto& operation = add(own(), write_kind::put_choice, name.view(), encoded(record));
+  operation.shard = number(shard);
+  operation.number = record.publisher.value;
+}
+
+void transaction::erase_choice(shard_id shard, session_id publisher, const session::origin& of) {
+  const auto name = keys::choice_name(of);
+  auto& operation = add(own(), write_kind::erase_choice, name.view());
+  operation.shard = number(shard);
+  operation.number = publisher.value;
 }
 
 void transaction::erase_received(session_id from, mqtt::packet_id id) {

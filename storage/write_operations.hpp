@@ -30,6 +30,8 @@ enum class write_kind : std::uint8_t {
   erase_outgoing = 13,
   put_origin = 14,
   erase_origin = 15,
+  put_choice = 16,
+  erase_choice = 17,
 };
 
 /// One write of a transaction. `name` (topic or filter) and `value` (the
@@ -46,7 +48,7 @@ struct write_operation {
   std::uint32_t value_size = 0;
   session_id session;
   /// Settle: the run. Else packet id, wall milliseconds (expire_retained), limit (put_retained),
-  /// publisher (origins).
+  /// publisher (origins, choices).
   std::uint64_t number = 0;
   std::uint64_t offset = 0;  // of the body; put_retained: index in write_operations::retained
 };

@@ -54,8 +54,15 @@ struct publish_item {
   mqtt::packet_id received = 0;    // QoS 2 id to remember with the message
   bool begun = false;              // QoS 2: somebody may be owed it by now
   troupe::session::origin from{};  // QoS 2 in a cluster
+  std::uint64_t by = 0;            // whose origin that is, if not its publisher's
+  bool chosen = false;             // members of groups get it whom it was given to before, if it was
   std::unique_ptr<direction> directed;
   std::unique_ptr<second_choice> declined;
+  /// QoS 2 in a cluster: members of groups, as its topic shard has just chosen them.
+  std::unique_ptr<std::vector<storage::chosen_member>> members;
+
+  /// Whose messages the origin counts.
+  std::uint64_t counted_by() const noexcept { return by != 0 ? by : body->publisher(); }
 };
 
 /// What one session publishes to one topic shard out of one read of its
@@ -64,6 +71,7 @@ struct publish_batch {
   session_id from;                // none: the broker itself
   std::uint64_t client = 0;       // cluster::stable_hash() of its client id; 0: not its own words
   std::uint64_t answered = 0;     // its client has been told of all tokens below
+  troupe::session::origin released{};  // those of its client before that one never come again
   caf::strong_actor_ptr answer_to;  // may be null
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;

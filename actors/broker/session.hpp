@@ -193,6 +193,7 @@ class session final : public runtime::lean_actor,
   void committed(const std::vector<after_commit>& finished, bool ok);
   publish_item& item_for(const mqtt::message& message);
   publish_item& second_choice_for(const troupe::session::delivery& message);
+  void count_aside(publish_item& item, std::uint64_t stored_order);
   storage::transaction& writes();
 
   void device_lost() noexcept override { device_ = nullptr; }
@@ -292,6 +293,7 @@ class session final : public runtime::lean_actor,
     std::map<shard_id, troupe::session::origin> origins;  // the latest for each topic shard
     std::vector<shard_id> refused_at;  // topic shards: for a while, and the client may not know
     std::uint64_t last_origin = 0;
+    std::uint64_t last_aside = 0;  // the same of what it sends on its own, see count_aside()
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
   };

@@ -47,6 +47,7 @@ publish_item& session::item_for(const mqtt::message& message) {
     batch->from = who_->id();
     batch->client = client_hash_;
     batch->answered = inbound_.first_unanswered();
+    if (context_.remote != nullptr) batch->released = inbound_.first_origin();
     batch->answer_to = strong(*this);
     if (input_) batch->held = {input_, &input_->held};
     batches_.emplace_back(shard, batch);
@@ -72,6 +73,7 @@ publish_item& session::second_choice_for(const troupe::session::delivery& messag
   item.declined->share = message.share;
   item.declined->declined_by = who_;
   item.declined->stored = message.stored;
+  count_aside(item, message.stored ? message.stored.order : 0);
   return item;
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::uint32_t never = 0xFFFF'FFFF;
 constexpr std::uint32_t hand_over_page = 256;
+constexpr std::uint32_t hand_over_page_in_cluster = 32;
 constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
 
 }  // namespace
@@ -83,7 +84,8 @@ void session::end() {
 void session::hand_over() {
   flush();
   context_.store.read_owed(
-      who_->id(), handed_through_, hand_over_page, hand_over_bytes,
+      who_->id(), handed_through_,
+      context_.remote == nullptr ? hand_over_page : hand_over_page_in_cluster, hand_over_bytes,
       [self = strong(*this), this](storage::owed_page page) {
         auto kept = std::make_shared<storage::owed_page>(std::move(page));
         tell(self, deferred{[this, kept] { handed_page(*kept); }});
@@ -106,6 +108,9 @@ void session::handed_page(storage::owed_page& page) {
     second_choice_for(d).token = hand_over_token | rare().handed.size();
     rare().handed.push_back({m.place, m.body->footprint()});
     ++handing_over_;
+    // The next one with an origin only when this one is taken: what is refused comes again, and
+    // would be passed over behind it.
+    if (context_.remote != nullptr && m.body->level() == mqtt::qos::exactly_once) break;
   }
   if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
   if (page.messages.empty()) return finish_end();
@@ -241,7 +246,9 @@ void session::publish_will() {
   f.received_at = now();
   if (will.expiry) f.expires_at = f.received_at + std::int64_t{*will.expiry} * 1000;
   f.publisher = who_->id().value;
-  item_for(*mqtt::message::make(f)).token = 0;
+  auto& item = item_for(*mqtt::message::make(f));
+  item.token = 0;
+  count_aside(item, 0);
 }
 
 }  // namespace troupe::broker

@@ -47,10 +47,10 @@ void topic_shard::receive(caf::mailbox_element& m) {
       role_->publish(std::move(request->batch));
     else
       publish(std::move(request->batch));
-    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
+    count_open();
   } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
     committed(*done);
-    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
+    count_open();
   } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
     matcher_.apply(*change);
     const auto version = context_.wildcards.exact_changed();
@@ -68,7 +68,7 @@ void topic_shard::receive(caf::mailbox_element& m) {
     return;
   } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
     role_->on(*frame);
-    open_.store(static_cast<std::uint32_t>(commitments_.size()), std::memory_order_relaxed);
+    count_open();
   } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
     // What it sends from now on is sent anew.
     if (!node->up)
@@ -93,9 +93,21 @@ void topic_shard::receive(caf::mailbox_element& m) {
     role_->tick();
     tick();
   }
+  if (!waiting_.empty() && !role_->serves()) hold_waiting();
 }
 
-void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
+void topic_shard::count_open() noexcept {
+  open_.store(static_cast<std::uint32_t>(commitments_.size() + waiting_.size()),
+              std::memory_order_relaxed);
+}
+
+void topic_shard::publish(const std::shared_ptr<publish_batch>& batch) {
+  const auto recording = role_ ? choose_members(*batch) : 0;
+  if (recording == 0 && waiting_.empty()) return give_out(batch);
+  waiting_.push_back({batch, recording});
+}
+
+void topic_shard::give_out(const std::shared_ptr<publish_batch>& keep) {
   auto& batch = *keep;
   commitment pending;
   auto now = std::move(now_);
@@ -128,7 +140,10 @@ void topic_shard::publish(const std::shared_ptr<publish_batch>& keep) {
   now.clear();
   if (now.capacity() <= kept_parcels) now_ = std::move(now);
   if (!outcomes.empty()) topic_role::answer(context_, shard_, batch, std::move(outcomes));
-  if (role_) role_->outbox().serve_here();
+  if (role_) {
+    handed_out(batch);
+    role_->outbox().serve_here();
+  }
 }
 
 topic_shard::part& topic_shard::part_of(commitment& pending, shard_id shard) const {
@@ -222,6 +237,8 @@ void topic_shard::fan(const publish_item& item, std::vector<parcel>& now) {
 }
 
 void topic_shard::find_receivers(publish_item& item, bool several) {
+  // Whoever has left its group since it was chosen may have been given the message before.
+  matcher_.known(item.members.get(), true);
   if (item.directed) {
     auto& d = *item.directed;
     found_.clear();
@@ -365,10 +382,12 @@ void topic_shard::owe_in(const publish_item& item, part& in,
     return d;
   };
   if (role_) {
-    in.items.push_back({item.body, item.from, item.directed != nullptr});
-    // Groups may have chosen another member before.
-    const auto plain = std::stable_partition(owed.begin(), owed.end(),
-                                             [](const receiver* r) { return r->share != nullptr; });
+    in.items.push_back(
+        {item.body, item.from, item.by, item.directed != nullptr, item.chosen});
+    // Groups may have chosen another member before, if that is not on record.
+    const auto plain = std::stable_partition(owed.begin(), owed.end(), [&](const receiver* r) {
+      return r->share != nullptr && !(item.chosen && r->level == mqtt::qos::exactly_once);
+    });
     if (plain != owed.end() && came_before(item, in)) {
       for (auto it = plain; it != owed.end(); ++it)
         parcel_for(in.before, (*it)->who).messages.push_back(delivery_for(**it));
@@ -395,6 +414,7 @@ void topic_shard::owe_in(const publish_item& item, part& in,
 }
 
 void topic_shard::committed(const commit_done& done) {
+  if (done.part == of_choices) return recorded(done);
   auto it = commitments_.find(done.number);
   if (it == commitments_.end() || done.part >= it->second.parts.size()) return;
   auto& part = it->second.parts[done.part];

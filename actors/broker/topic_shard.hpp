@@ -2,8 +2,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
+#include <deque>
 #include <map>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -60,7 +61,9 @@ class topic_shard final : public runtime::lean_actor {
     struct kept_item {
       mqtt::message_ptr body;
       troupe::session::origin from;
+      std::uint64_t by = 0;
       bool replayed = false;
+      bool chosen = false;
     };
     boost::container::small_vector<kept_item, 1> items;  // in their order
     std::vector<parcel> before;  // what came before and is not owed again
@@ -85,7 +88,17 @@ class topic_shard final : public runtime::lean_actor {
     unsigned age = 0;  // ticks of a cluster
   };
 
-  void publish(const std::shared_ptr<publish_batch>& keep);
+  /// A batch that waits until what was chosen for it is recorded, or stands behind such a one.
+  struct waiting_batch {
+    std::shared_ptr<publish_batch> batch;
+    std::uint64_t recording = 0;  // number of the commit, 0: none
+    unsigned age = 0;             // ticks
+    bool failed = false;
+  };
+
+  void count_open() noexcept;
+  void publish(const std::shared_ptr<publish_batch>& batch);
+  void give_out(const std::shared_ptr<publish_batch>& keep);
   void deliver_from(cluster::node_id from, const peer::Deliver& frame);
   void resolve(const peer::DeliverItem& item, commitment& pending);
   static std::uint64_t attempt_of(const commitment& pending, shard_id session_shard);
@@ -116,10 +129,23 @@ class topic_shard final : public runtime::lean_actor {
   void tick();
   void find_mixed();
   // once/topic_shard_once.cpp
+  origin_table* known_of(shard_id session_shard);
   origin_table::part* origins(shard_id session_shard);
   bool came_before(const publish_item& item, part& in);
   void doubt_origins(const part& of);
   void forget_origins();
+  // once/topic_shard_choices.cpp
+  static constexpr std::uint32_t of_choices = UINT32_MAX;  // as commit_done::part
+  static constexpr std::uint64_t another_epoch = UINT64_MAX;
+  std::uint64_t choose_members(publish_batch& batch);
+  bool choose_for(publish_item& item, choices& all, storage::transaction& writes);
+  void recorded(const commit_done& done);
+  void give_out_waiting();
+  void refuse(const publish_batch& batch);
+  void hold_waiting();
+  void expire_waiting(unsigned patience);
+  void handed_out(const publish_batch& batch);
+  void forget_choices();
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);
@@ -158,6 +184,8 @@ class topic_shard final : public runtime::lean_actor {
   std::vector<std::uint32_t> direct_;
   /// By session shard, in a cluster.
   std::vector<origin_table_ptr> origins_;
+  /// In a cluster, in their order.
+  std::deque<waiting_batch> waiting_;
   unsigned ticks_ = 0;
   /// Shards with receivers of the message at hand of which some are known as remote, some as here.
   boost::container::small_vector<shard_id, 1> mixed_;

@@ -174,6 +174,13 @@ void inbound_flow::recorded(mqtt::packet_id id, const origin& from) noexcept {
   x->told = false;
 }
 
+origin inbound_flow::first_origin() const noexcept {
+  origin first;
+  for (const auto& x : received_)
+    if (x.from && (!first || x.from < first)) first = x.from;
+  return first;
+}
+
 std::vector<received_exchange> inbound_flow::taken_since() {
   std::vector<received_exchange> all;
   for (auto& x : received_) {

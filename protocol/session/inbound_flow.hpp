@@ -56,6 +56,8 @@ class inbound_flow {
   std::uint64_t first_unanswered() const noexcept { return first_token_; }
   /// Whether something was refused of which the client has not been told.
   bool refuses() const noexcept { return untold_ != 0 || missed_; }
+  /// The first origin of those that are not released: the client may send them again, none before.
+  origin first_origin() const noexcept;
   /// Recorded ones that were taken since: a record may say so.
   std::vector<received_exchange> taken_since();
 

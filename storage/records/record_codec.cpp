@@ -96,6 +96,19 @@ void encode(const origin_record& from, std::string& out) {
   append_record(record, out);
 }
 
+void encode(const choice_record& from, std::string& out) {
+  stored::choice_state record;
+  for (const auto& each : from.members) {
+    auto& member = *record.add_members();
+    member.set_share(each.share);
+    member.set_session(each.member.value);
+    member.set_kept(each.kept);
+  }
+  record.set_again(from.again);
+  record.set_seen(from.seen);
+  append_record(record, out);
+}
+
 void encode_number(std::uint64_t value, std::string& out) {
   stored::number_record record;
   record.set_value(value);
@@ -181,6 +194,16 @@ std::optional<origin_record> decode_origin(session_id publisher, shard_id topics
   stored::origin_state record;
   if (!parse(bytes, record)) return std::nullopt;
   return origin_record{publisher, topics, {record.life(), record.number()}, record.seen()};
+}
+
+std::optional<choice_record> decode_choice(session_id publisher, const session::origin& of,
+                                           std::string_view bytes) {
+  stored::choice_state record;
+  if (!parse(bytes, record)) return std::nullopt;
+  choice_record out{publisher, of, {}, record.again(), record.seen()};
+  for (const auto& each : record.members())
+    out.members.push_back({each.share(), session_id(each.session()), each.kept()});
+  return out;
 }
 
 std::optional<std::uint64_t> decode_number(std::string_view bytes) {

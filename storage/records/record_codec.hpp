@@ -25,6 +25,7 @@ void encode(const subscription_record& from, std::string& out);
 void encode(const outgoing_record& from, std::string& out);
 void encode(const received_record& from, std::string& out);
 void encode(const origin_record& from, std::string& out);
+void encode(const choice_record& from, std::string& out);
 void encode_number(std::uint64_t value, std::string& out);
 void encode_directory(std::uint16_t shards, std::uint32_t layout, std::string& out);
 
@@ -39,6 +40,9 @@ std::optional<outgoing_record> decode_outgoing(mqtt::packet_id id, std::string_v
 std::optional<received_record> decode_received(mqtt::packet_id id, std::string_view bytes);
 /// `publisher` and `topics` are in the key.
 std::optional<origin_record> decode_origin(session_id publisher, shard_id topics,
+                                           std::string_view bytes);
+/// `publisher` and `of` are in the key.
+std::optional<choice_record> decode_choice(session_id publisher, const session::origin& of,
                                            std::string_view bytes);
 std::optional<std::uint64_t> decode_number(std::string_view bytes);
 

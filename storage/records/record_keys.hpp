@@ -88,6 +88,27 @@ inline bool is_origin(std::string_view key) noexcept {
   return key.size() == 19 && key[8] == origin_mark;
 }
 
+/// Choices stand behind the origins. Their names are what is behind the publisher.
+inline constexpr char choice_mark = 'q';
+inline fixed_key<16> choice_name(const session::origin& of) noexcept {
+  fixed_key<16> key;
+  detail::put(key.bytes.data(), of.life, 8);
+  detail::put(key.bytes.data() + 8, of.number, 8);
+  return key;
+}
+inline fixed_key<33> choice(std::uint16_t shard, std::uint64_t publisher,
+                            std::string_view name) noexcept {
+  fixed_key<33> key;
+  detail::put(key.bytes.data(), std::uint64_t{shard} << 48, 8);
+  key.bytes[8] = choice_mark;
+  detail::put(key.bytes.data() + 9, publisher, 8);
+  name.copy(key.bytes.data() + 17, 16);
+  return key;
+}
+inline bool is_choice(std::string_view key) noexcept {
+  return key.size() == 33 && key[8] == choice_mark;
+}
+
 enum class direction : char { outgoing = 'o', received = 'r' };
 
 inline fixed_key<11> qos2(session_id id, direction which, mqtt::packet_id packet) noexcept {
@@ -96,6 +117,10 @@ inline fixed_key<11> qos2(session_id id, direction which, mqtt::packet_id packet
   key.bytes[8] = static_cast<char>(which);
   detail::put(key.bytes.data() + 9, std::uint64_t{packet}, 2);
   return key;
+}
+
+inline session::origin origin_at(std::string_view key, std::size_t at) noexcept {
+  return {detail::get(key.data() + at, 8), detail::get(key.data() + at + 8, 8)};
 }
 
 /// Number at `at` of a key; the key must be long enough.

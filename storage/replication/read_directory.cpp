@@ -21,7 +21,7 @@ directory_page store_reader::read_directory(shard_id shard, std::string_view cur
   if (page.failed) return page;
   const database::snapshot now(db_);
   page_room room{std::max(max_count, 1U), page_bytes};
-  if (keys::is_origin(cursor)) {
+  if (keys::is_origin(cursor) || keys::is_choice(cursor)) {
     read_origins(shard, cursor, now, room, page);
     return page;
   }
@@ -65,13 +65,25 @@ void store_reader::read_origins(shard_id shard, std::string_view from,
                           now.get());
   for (; records.valid(); records.next()) {
     const auto key = records.key();
-    if (!keys::is_origin(key)) continue;
-    if (room.used >= room.bytes && !(page.sessions.empty() && page.origins.empty())) {
+    const bool choice = keys::is_choice(key);
+    if (!choice && !keys::is_origin(key)) continue;
+    const bool none = page.sessions.empty() && page.origins.empty() && page.choices.empty();
+    if (room.used >= room.bytes && !none) {
       page.next.assign(key);
       return;
     }
     room.used += key.size() + records.value().size();
-    const session_id publisher(keys::number_at(key, 11, 8));
+    const session_id publisher(keys::number_at(key, choice ? 9 : 11, 8));
+    if (choice) {
+      const auto of = keys::origin_at(key, 17);
+      if (auto record = record::decode_choice(publisher, of, records.value())) {
+        page.choices.push_back(std::move(*record));
+      } else {
+        report("A choice", publisher);
+        ++page.damaged;
+      }
+      continue;
+    }
     const auto topics =
         static_cast<shard_id>(static_cast<std::uint16_t>(keys::number_at(key, 9, 2)));
     if (auto record = record::decode_origin(publisher, topics, records.value())) {

@@ -20,10 +20,11 @@ struct directory_entry {
   bool goes_on = false;  // the next page begins with it again, and more of its subscriptions
 };
 
-/// The sessions of a shard, page by page, and behind them the origins.
+/// The sessions of a shard, page by page, and behind them the origins and choices.
 struct directory_page {
   std::vector<directory_entry> sessions;
   std::vector<origin_record> origins;
+  std::vector<choice_record> choices;
   std::string next;           // cursor for the next page; empty: that was all
   std::uint64_t damaged = 0;  // records that cannot be read: reported and left out
   bool failed = false;        // as owed_page::failed

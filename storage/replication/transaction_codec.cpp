@@ -1,6 +1,7 @@
 #include "storage/replication/transaction_codec.hpp"
 
 #include "storage/records/record_codec.hpp"
+#include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
 #include "storage/records/wire_format.hpp"
 #include "storage/transaction_content.hpp"
@@ -33,6 +34,7 @@ struct run_field {
 };
 
 constexpr std::size_t fixed64_size = 9;
+constexpr std::size_t choice_name_size = 16;
 
 std::uint64_t raw(write_kind kind) {
   return static_cast<std::uint64_t>(kind);
@@ -144,6 +146,11 @@ bool valid(const raw_write& w, retained_message& retained) {
                                    w.value);
     case erase_origin:
       return !of_session && w.number != 0;
+    case put_choice:
+      return !of_session && w.number != 0 && w.name.size() == choice_name_size &&
+             record::decode_choice(session_id(w.number), keys::origin_at(w.name, 0), w.value);
+    case erase_choice:
+      return !of_session && w.number != 0 && w.name.size() == choice_name_size;
     case put_received:
       return of_session && is_packet(w.number) && record::decode_received(packet, w.value);
     case erase_received:

@@ -161,7 +161,7 @@ class Fleet:
         refused = {k: n for k, n in ledger.counts.items() if k.startswith("refused")}
         return (f"{ledger.counts['acknowledged']} acknowledged, {ledger.counts['received']} received,"
                 f" 0 lost, 0 out of order, {ledger.again} of QoS 1 again, no QoS 2 twice"
-                f" but {ledger.twice_in_group} in the group, {refused or 'none'} refused,"
+                f", {refused or 'none'} refused,"
                 f" {sum(d.connections for d in self.devices)} connections")
 
 

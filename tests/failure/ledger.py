@@ -71,7 +71,6 @@ class Ledger:
         self.readers = {}
         self.last = {}  # what each member had last of each topic for the first time
         self.disordered, self.twice, self.story = [], [], []
-        self.twice_in_group = 0  # not promised: another member may have been chosen before
         self.again = 0  # QoS 1, a second time
         self.counts = collections.Counter()
         self.refused = []
@@ -105,9 +104,7 @@ class Ledger:
         self.counts["received"] += 1
         told = (number, self.at(), node, dup)
         if number in reader.seen[topic]:
-            if qos == 2 and reader.name == "group":
-                self.twice_in_group += 1
-            elif qos == 2:
+            if qos == 2:
                 self.twice.append((reader.name, member, topic, *told))
             else:
                 self.again += 1

@@ -12,23 +12,35 @@ namespace troupe::broker {
 
 void session::route_once(client_publish& publish,
                          const troupe::session::inbound_flow::accepted& accepted) {
-  auto& state = rare();
+  auto& of = rare();
   // Receivers pass over what is not above the latest: the client may have sent another one first.
   const auto topics = context_.shard_of(publish.body->topic());
-  auto& latest = state.origins[topics];
+  auto& latest = of.origins[topics];
   const bool known = accepted.recorded && latest < accepted.recorded;
   const auto from = known ? accepted.recorded
-                          : troupe::session::origin{who_->life(), ++state.last_origin};
+                          : troupe::session::origin{who_->life(), ++of.last_origin};
   latest = from;
+  inbound_.recorded(publish.id, from);
   if (!durable()) return route({std::move(publish.body), accepted.token, 0, from});
-  state.receiving.emplace(accepted.token, recorded_publish{publish.id, topics});
+  of.receiving.emplace(accepted.token, recorded_publish{publish.id, topics});
   // It was recorded behind one that is refused, so it was never routed.
   if (known && refuses_at(topics)) return taken(accepted.token, mqtt::reason_code::quota_exceeded);
   if (known) return route({std::move(publish.body), accepted.token, 0, from, true});
   writes().put_received(who_->id(), {publish.id, from, false});
-  inbound_.recorded(publish.id, from);
   after_.push_back({after_commit::kind::noted, accepted.token, false});
-  state.noted.emplace(accepted.token, noted_publish{std::move(publish.body), from, input_});
+  of.noted.emplace(accepted.token, noted_publish{std::move(publish.body), from, input_});
+}
+
+/// What the session sends by itself: its will, and messages for another member of a group. They do
+/// not wait for a record, so they are counted apart from those of its client, behind which they
+/// would be passed over. What it leaves behind at its end is counted by its place in the queue, as
+/// the end may begin twice.
+void session::count_aside(publish_item& item, std::uint64_t stored_order) {
+  if (context_.remote == nullptr || item.body->level() != mqtt::qos::exactly_once) return;
+  constexpr std::uint64_t at_its_end = UINT64_MAX;
+  item.by = ~who_->id().value;  // no session has that number
+  item.from = stored_order != 0 ? troupe::session::origin{at_its_end, stored_order}
+                                : troupe::session::origin{who_->life(), ++rare().last_aside};
 }
 
 /// Its record is committed, or cannot be.

@@ -18,12 +18,16 @@ constexpr std::size_t erased_at_once = 256;
 }  // namespace
 
 /// Null: not known in the epoch in which this actor would commit.
-origin_table::part* topic_shard::origins(shard_id session_shard) {
+origin_table* topic_shard::known_of(shard_id session_shard) {
   auto& known = origins_[number(session_shard)];
   const auto epoch = role_->view().owner(session_shard).epoch;
   if (!known || known->epoch() != epoch) known = context_.remote->origins(session_shard);
-  if (!known || known->epoch() != epoch) return nullptr;
-  return &known->of(shard_);
+  return known && known->epoch() == epoch ? known.get() : nullptr;
+}
+
+origin_table::part* topic_shard::origins(shard_id session_shard) {
+  auto* known = known_of(session_shard);
+  return known != nullptr ? &known->of(shard_) : nullptr;
 }
 
 /// All receivers of the message in the shard of the part got it before, or what is about to be
@@ -32,7 +36,7 @@ bool topic_shard::came_before(const publish_item& item, part& in) {
   if (!item.from) return false;
   auto* table = origins(in.shard);
   if (table == nullptr) return false;
-  const auto publisher = item.body->publisher();
+  const auto publisher = item.counted_by();
   auto& last = table->publishers[publisher];
   const bool before = !table->doubtful && item.from <= last.latest;
   if (!before) last.latest = item.from;
@@ -52,6 +56,7 @@ void topic_shard::doubt_origins(const part& of) {
 
 /// Publishers that were not heard of for a long time.
 void topic_shard::forget_origins() {
+  forget_choices();
   for (std::uint16_t shard = 0; shard < origins_.size(); ++shard) {
     if (!context_.remote->serves(static_cast<shard_id>(shard))) {
       origins_[shard] = nullptr;

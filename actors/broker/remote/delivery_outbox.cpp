@@ -20,6 +20,8 @@ void copy_head(const peer::DeliverItem& from, peer::DeliverItem& to) {
   to.set_replayed(from.replayed());
   to.set_life(from.life());
   to.set_number(from.number());
+  to.set_by(from.by());
+  to.set_chosen(from.chosen());
 }
 
 }  // namespace
@@ -65,6 +67,8 @@ void delivery_outbox::add(const publish_item& item, const receiver& who) {
     added.set_replayed(item.directed != nullptr);
     added.set_life(item.from.life);
     added.set_number(item.from.number);
+    added.set_by(item.by);
+    added.set_chosen(item.chosen);
   }
   put_receiver(who, *into.content.mutable_items()->rbegin()->add_receivers());
 }

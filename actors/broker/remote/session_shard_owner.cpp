@@ -149,6 +149,7 @@ void session_shard::read_directory(std::string cursor, std::uint64_t epoch) {
                for (auto& each : kept->sessions)
                  adopt(std::move(each.session), std::move(each.subscriptions));
                for (const auto& each : kept->origins) origins_->restore(each);
+               for (const auto& each : kept->choices) origins_->chosen().restore(each);
                if (!kept->next.empty()) return read_directory(std::move(kept->next), epoch);
                loaded();
              }});

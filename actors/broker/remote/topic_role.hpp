@@ -40,6 +40,7 @@ class topic_role {
   topic_role(broker_context& context, shard_id shard, matcher& routes, host owner);
 
   bool is_owner() const noexcept { return view_.owner(shard_).node == view_.self; }
+  bool serves() const noexcept { return is_owner() && serving_; }
   std::uint64_t epoch() const { return view_.owner(shard_).epoch; }
   const topic_view& view() const noexcept { return view_; }
   delivery_outbox& outbox() noexcept { return outbox_; }
@@ -50,6 +51,8 @@ class topic_role {
   void publish(std::shared_ptr<publish_batch> batch);
   /// Batches that were under work when another node became the owner, in their order.
   void take_back(std::vector<std::shared_ptr<publish_batch>> batches);
+  /// As the owner that does not serve any more: batches that were not given to anybody, in their order.
+  void hold(std::vector<std::shared_ptr<publish_batch>> batches);
   /// The change of a local session has been applied: tells the owner, answers when it is in force.
   void route_applied(route_change& change, std::uint64_t version);
   void on(const owner_now& change);

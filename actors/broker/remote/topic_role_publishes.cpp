@@ -67,10 +67,13 @@ void topic_role::publish(std::shared_ptr<publish_batch> batch) {
 
 void topic_role::take_back(std::vector<std::shared_ptr<publish_batch>> batches) {
   outbox_.clear();
-  for (auto it = batches.rbegin(); it != batches.rend(); ++it) {
-    begin(**it);
+  for (auto& each : batches) begin(*each);
+  hold(std::move(batches));
+}
+
+void topic_role::hold(std::vector<std::shared_ptr<publish_batch>> batches) {
+  for (auto it = batches.rbegin(); it != batches.rend(); ++it)
     held_.push_front({std::move(*it), 0});
-  }
 }
 
 void topic_role::forward(std::shared_ptr<publish_batch> batch) {
@@ -116,12 +119,15 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   frame.set_pairing(view_.pairing(to));
   frame.set_from(w.batch->from.value);
   frame.set_client(w.batch->client);
+  frame.set_released_life(w.batch->released.life);
+  frame.set_released_number(w.batch->released.number);
   for (const auto& item : w.batch->items) {
     auto& added = *frame.add_items();
     put_body(*item.body, *added.mutable_body());
     added.set_wanted(item.token != 0);
     added.set_life(item.from.life);
     added.set_number(item.from.number);
+    added.set_by(item.by);
     if (item.directed) {
       receiver r;
       r.who = item.directed->to;
@@ -148,6 +154,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
   auto batch = std::make_shared<publish_batch>();
   batch->from = session_id(frame.from());
   batch->client = frame.client();
+  batch->released = {frame.released_life(), frame.released_number()};
   batch->origin = from;
   batch->request = frame.request();
   batch->attempt = frame.attempt();
@@ -160,6 +167,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
     added.body = std::move(body);
     if (item.wanted()) added.token = position;
     added.from = {item.life(), item.number()};
+    added.by = item.by();
     if (item.has_directed()) {
       const auto& d = item.directed();
       added.directed = std::make_unique<direction>();

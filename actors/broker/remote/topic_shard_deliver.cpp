@@ -40,6 +40,8 @@ void topic_shard::hand_over(std::uint64_t number, part& from) {
     item.set_replayed(each.replayed);
     item.set_life(each.from.life);
     item.set_number(each.from.number);
+    item.set_by(each.by);
+    item.set_chosen(each.chosen);
     for (std::size_t i = 0; i < parcels.size(); ++i) {
       const auto& p = *parcels[i];
       if (at[i] == p.messages.size() || p.messages[at[i]].body != each.body) continue;
@@ -85,6 +87,7 @@ void topic_shard::give_back() {
     given.given_back = true;
     if (given.open == 0) commitments_.erase(number);
   }
+  for (auto& each : std::exchange(waiting_, {})) batches.push_back(std::move(each.batch));
   role_->take_back(std::move(batches));
 }
 
@@ -103,6 +106,7 @@ void topic_shard::tick() {
   constexpr unsigned patience = 30;
   constexpr unsigned seldom = 60;
   if (++ticks_ % seldom == 0) forget_origins();
+  expire_waiting(patience);
   for (auto& [number, c] : commitments_) {
     if (!c.batch || c.outcomes.empty() || ++c.age <= patience) continue;
     for (auto& [token, reason] : c.outcomes) reason = mqtt::reason_code::quota_exceeded;
@@ -160,6 +164,8 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
     item.from = {each.life(), each.number()};
+    item.by = each.by();
+    item.chosen = each.chosen();
     resolve(each, pending);
     if (!to_->empty()) hand_to(item, pending, now);
   }

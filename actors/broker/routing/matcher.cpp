@@ -119,8 +119,44 @@ void matcher::collect(const route& r, const mqtt::message& message, std::vector<
   out.push_back(received_by(s, message));
 }
 
+void matcher::choose_members(const mqtt::message& message, std::vector<receiver>& out) {
+  out.clear();
+  visit_routes(message.topic(), [&](const route& r) {
+    if (r.group) choose(*r.group, message, session_id{}, out);
+  });
+}
+
+bool matcher::choose_known(const share_group& group, const mqtt::message& message,
+                           session_id without, std::vector<receiver>& out) const {
+  const auto known = std::find_if(known_->begin(), known_->end(),
+                                  [&](const auto& each) { return each.share == *group.name; });
+  if (known == known_->end() || known->member == without) return false;
+  const auto member =
+      std::find_if(group.members.begin(), group.members.end(),
+                   [&](const subscription& s) { return s.who->id() == known->member; });
+  if (member != group.members.end() && !member->who->ended()) {
+    out.push_back(received_by(*member, message));
+  } else if (known->kept && known_gone_too_ && context_.remote != nullptr) {
+    // The owner of its shard knows whether there is such a session. If not, the message was for it
+    // and is for nobody else.
+    receiver r;
+    if (context_.remote->serves(known->member.shard()))
+      r.who = context_.remote->sessions().find(known->member);
+    else
+      r.who = subscriber::announced(known->member, true, context_.remote->self());
+    if (!r.who || r.who->ended()) return true;
+    r.level = message.level();
+    out.push_back(std::move(r));
+  } else {
+    return false;
+  }
+  out.back().share = group.name;
+  return true;
+}
+
 bool matcher::choose(const share_group& group, const mqtt::message& message, session_id without,
                      std::vector<receiver>& out) {
+  if (known_ != nullptr && choose_known(group, message, without, out)) return true;
   const auto refresh = [](auto& value, auto& version, const auto& source) {
     if (value && version == source.version()) return;
     version = source.version();

@@ -46,10 +46,19 @@ class matcher {
     client_ = client;
     node_ = node;
   }
+  /// Whom the groups of the message at hand have chosen already; null: nobody. `gone_too`: also if
+  /// it is no member any more, but its session is kept.
+  void known(const std::vector<storage::chosen_member>* members, bool gone_too) noexcept {
+    known_ = members;
+    known_gone_too_ = gone_too;
+  }
   share_chooser& chooser() noexcept { return chooser_; }
   /// Fills `out` with the receivers of the message, no session twice (except
   /// as member of shared groups). Sessions that ended and no-local ones are left out.
   void match(const mqtt::message& message, std::vector<receiver>& out);
+
+  /// Only those that shared groups choose for the message.
+  void choose_members(const mqtt::message& message, std::vector<receiver>& out);
 
   /// Another member of a shared group for a message, or nothing.
   bool rematch(const mqtt::message& message, const std::string& share, session_id without,
@@ -80,6 +89,8 @@ class matcher {
   template <class Visit>
   void visit_routes(std::string_view topic, Visit&& visit);
   void collect(const route& r, const mqtt::message& message, std::vector<receiver>& out);
+  bool choose_known(const share_group& group, const mqtt::message& message, session_id without,
+                    std::vector<receiver>& out) const;
   bool choose(const share_group& group, const mqtt::message& message, session_id without,
               std::vector<receiver>& out);
   void merge(std::vector<receiver>& out);
@@ -101,6 +112,8 @@ class matcher {
 
   // Groups:
   share_chooser chooser_;
+  const std::vector<storage::chosen_member>* known_ = nullptr;
+  bool known_gone_too_ = false;
   std::uint64_t client_ = 0;
   cluster::node_id node_ = cluster::no_node;
   std::shared_ptr<const sharing_rules> rules_;

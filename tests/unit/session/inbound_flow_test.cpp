@@ -135,6 +135,27 @@ TEST_CASE("what was taken since it was recorded is told once", "[session]") {
   CHECK(w.flow.unreleased() == 1);
 }
 
+TEST_CASE("the first origin is that of the first message that may come again", "[session]") {
+  world w;
+  CHECK_FALSE(w.flow.first_origin());
+  w.flow.restore({{7, {3, 8}, false}, {5, {3, 9}, true}});
+  CHECK(w.flow.first_origin() == origin{3, 8});
+  const auto again = w.flow.publish(exactly_once, 7, w.fx);
+  w.flow.completed(again.token, mqtt::reason_code::success, w.fx);
+  CHECK(w.flow.first_origin() == origin{3, 8});
+  w.flow.pubrel(7, w.fx);
+  w.flow.released(7, w.fx);
+  CHECK(w.flow.first_origin() == origin{3, 9});
+  const auto fresh = w.flow.publish(exactly_once, 1, w.fx);
+  w.flow.recorded(1, {4, 1});
+  w.flow.pubrel(5, w.fx);
+  w.flow.released(5, w.fx);
+  CHECK(w.flow.first_origin() == origin{4, 1});
+  // Refused: the client says it anew, if it does.
+  w.flow.completed(fresh.token, mqtt::reason_code::quota_exceeded, w.fx);
+  CHECK_FALSE(w.flow.first_origin());
+}
+
 TEST_CASE("an id that cannot be erased yet may be released again", "[session]") {
   world w;
   const auto one = w.flow.publish(exactly_once, 1, w.fx);

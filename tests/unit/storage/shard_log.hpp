@@ -109,7 +109,13 @@ class shard_log {
                              static_cast<shard_id>(random_() % 4),
                              {random_() % 3, 1 + random_() % 50},
                              static_cast<std::int64_t>(random_() % 1000)};
-    switch (random_() % 7) {
+    switch (random_() % 9) {
+      case 7:
+        return w.put_choice(shard, {from.publisher, from.latest,
+                                    {{"$share/g/t", some_session(), random_() % 2 == 0}},
+                                    random_() % 2 == 0, from.seen});
+      case 8:
+        return w.erase_choice(shard, from.publisher, from.latest);
       case 4:
         return w.put_received(some_session(), {packet, from.latest, random_() % 2 == 0});
       case 5:
@@ -199,6 +205,11 @@ inline std::string description(rocks_store& store, shard_id shard, std::uint64_t
       out += "origin " + std::to_string(o.publisher.count()) + " by " +
              std::to_string(number(o.topics)) + ": " + std::to_string(o.latest.life) + "." +
              std::to_string(o.latest.number) + " at " + std::to_string(o.seen) + "\n";
+    for (const auto& c : page->choices)
+      out += "choice " + std::to_string(c.publisher.count()) + ": " + std::to_string(c.of.life) +
+             "." + std::to_string(c.of.number) + " to " +
+             std::to_string(c.members.at(0).member.count()) + (c.members.at(0).kept ? " kept" : "") +
+             (c.again ? " again" : "") + " at " + std::to_string(c.seen) + "\n";
     cursor = page->next;
     if (cursor.empty()) break;
   }

@@ -61,6 +61,8 @@ transaction everything() {
   out.erase_received(one, 1);
   out.put_origin(shard, {session(9, 3), static_cast<shard_id>(4), {1ULL << 40, 7}, 99});
   out.erase_origin(shard, {session(9, 4), static_cast<shard_id>(4), {}, 0});
+  out.put_choice(shard, {session(9, 3), {1ULL << 40, 7}, {{"$share/g/t", two, true}}, true, 99});
+  out.erase_choice(shard, session(9, 3), {1ULL << 40, 7});
   out.put_session(a_session(two));
   out.erase_session(session(2, 9), "nine");
   subscription_record subscription;
@@ -90,7 +92,7 @@ TEST_CASE("a transaction comes back from its bytes", "[store][transaction codec]
   // The bytes are those of the schema.
   stored::transaction_record record;
   REQUIRE(record.ParseFromString(bytes));
-  CHECK(record.writes_size() == 19);
+  CHECK(record.writes_size() == 21);
   CHECK(record.runs_size() == 2);
   CHECK(record.first_order() == 1'000'000'000'000);
   CHECK(record.runs(0).run().items_size() == 2);
@@ -123,6 +125,7 @@ TEST_CASE("a transaction knows the one shard that it concerns", "[store][transac
     CHECK_FALSE(back.error.empty());
   };
   mixed([](transaction& w) { w.put_received(session(1, 1), {1}); });
+  mixed([](transaction& w) { w.put_choice(static_cast<shard_id>(0), {session(2, 1), {1, 1}, {}, false, 1}); });
   mixed([](transaction& w) { w.put_origin(static_cast<shard_id>(0), {session(2, 1), shard, {1, 1}, 1}); });
   mixed([](transaction& w) { w.erase_retained(static_cast<shard_id>(0), "t"); });
   mixed([](transaction& w) { w.append({static_cast<shard_id>(3), 1}, *text("t", "x"), 2); });
