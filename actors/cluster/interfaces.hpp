@@ -113,6 +113,11 @@ struct peer_heard {
   cluster::node_id node = cluster::no_node;
   bool up = false;
 };
+/// From membership: which members a peer hears beside itself, as it says.
+struct peer_hears {
+  cluster::node_id node = cluster::no_node;
+  std::vector<cluster::node_id> others;
+};
 /// What became of a command.
 struct decision {
   bool decided = false;  // false: not here, or not known: `why` says it
@@ -199,6 +204,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::end_membership)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::start_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::group_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::peer_heard)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::peer_hears)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::shards_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::begin_keeping)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::map_news)

@@ -199,6 +199,7 @@ void membership::came(cluster::node_id node) {
 
 void membership::went(cluster::node_id node) {
   peers_.erase(node);
+  tell_who_is_heard();
   tell(meta_, peer_heard{node, false});
   tell(keeper_, peer_heard{node, false});
   std::vector<answered> lost;
@@ -280,6 +281,7 @@ void membership::admit(cluster::node_id node, peer& at) {
                       !state_->gone(node) && phase_ == phase::member;
   if (wanted == at.admitted) return;
   at.admitted = wanted;
+  tell_who_is_heard();
   if (wanted) return tell_all_owned(node);
   for (const auto shard : owners_.peer_lost(node)) tell_owner(shard);
 }
@@ -288,6 +290,18 @@ void membership::heard(cluster::node_id from, const talk::gone& gone) {
   if (gone.cluster == 0 || gone.cluster != record_.cluster) return;
   (void)from;
   end(gone.sentence);
+}
+
+void membership::heard(cluster::node_id from, const talk::hears& hears) {
+  tell(meta_, peer_hears{from, hears.nodes});
+  tell(keeper_, peer_hears{from, hears.nodes});
+}
+
+void membership::tell_who_is_heard() {
+  talk::hears all;
+  for (const auto& [node, at] : peers_)
+    if (at.admitted) all.nodes.push_back(node);
+  tell_members(all);
 }
 
 bool membership::say(cluster::node_id to, const talk::any& what) {

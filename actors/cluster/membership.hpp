@@ -102,6 +102,8 @@ class membership final : public runtime::lean_actor, private runtime::timer_entr
   void heard(cluster::node_id from, const cluster::talk::hello& hello);
   void heard(cluster::node_id from, const cluster::talk::promise& promise);
   void heard(cluster::node_id from, const cluster::talk::gone& gone);
+  void heard(cluster::node_id from, const cluster::talk::hears& hears);
+  void tell_who_is_heard();
   void heard_news(meta_news& news);
   void end(std::string why);
   void on_timer() override;

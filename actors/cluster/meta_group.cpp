@@ -18,6 +18,7 @@ namespace raft = cluster::raft;
 
 namespace {
 
+constexpr std::int64_t hearing_ms = 2'000;    // before one that hears more members leads
 constexpr std::int64_t step_pause_ms = 500;  // after a step that failed
 constexpr raft::log_index near_entries = 64;
 constexpr raft::group_no meta_number = 0;
@@ -50,7 +51,8 @@ meta_group::meta_group(caf::actor_config& cfg, const meta_settings& settings,
       net_(net),
       content_(std::move(content)),
       membership_(std::move(membership)),
-      state_(std::make_shared<const cluster::cluster_state>()) {
+      state_(std::make_shared<const cluster::cluster_state>()),
+      hearing_(settings_.self) {
   heard_.insert(settings_.self);
 }
 
@@ -62,10 +64,13 @@ void meta_group::receive(caf::mailbox_element& m) {
   } else if (auto* command = runtime::mutable_payload<propose_command>(m)) {
     propose(*command);
   } else if (const auto* heard = runtime::payload<peer_heard>(m)) {
+    hearing_.peer(heard->node, heard->up, loop().now());
     if (heard->up)
       heard_.insert(heard->node);
     else
       heard_.erase(heard->node);
+  } else if (auto* hears = runtime::mutable_payload<peer_hears>(m)) {
+    hearing_.says(hears->node, std::move(hears->others), loop().now());
   } else if (const auto* begin = runtime::payload<start_group>(m)) {
     if (!group_) start(begin->bootstrap);
   } else if (auto* last = runtime::mutable_payload<end_group>(m)) {
@@ -171,7 +176,9 @@ cluster::meta_sight meta_group::look() const {
 
 void meta_group::take_step() {
   if (!owner_ || stepping_ || stopping_ || failed_ || loop().now() < step_at_) return;
-  auto step = cluster::next_step(*state_, look());
+  const auto seen = look();
+  if (give_to_one_that_hears_more(seen)) return;
+  auto step = cluster::next_step(*state_, seen);
   if (std::holds_alternative<std::monostate>(step)) return;
   stepping_ = true;
   const auto ended = [this](raft::outcome how) { step_ended(how); };
@@ -199,6 +206,22 @@ void meta_group::take_step() {
   } else if (const auto* to = std::get_if<cluster::hand_over>(&step)) {
     group_->transfer_leadership(now(), to->to, ended);
   }
+}
+
+/// Members that do not hear the leader are not ready.
+bool meta_group::give_to_one_that_hears_more(const cluster::meta_sight& seen) {
+  std::set<cluster::node_id> members;
+  for (const auto& [node, who] : state_->members()) members.insert(node);
+  std::vector<cluster::node_id> able;
+  for (const auto& each : seen.near) {
+    const auto role = std::ranges::find(servers_, each, &raft::member::node);
+    if (role != servers_.end() && role->role == raft::member_role::voter) able.push_back(each);
+  }
+  const auto to = hearing_.better(able, members, loop().now(), hearing_ms);
+  if (to == cluster::no_node) return false;
+  stepping_ = true;
+  group_->transfer_leadership(now(), to, [this](raft::outcome how) { step_ended(how); });
+  return true;
 }
 
 void meta_group::step_ended(raft::outcome how) {

@@ -14,6 +14,7 @@
 #include "actors/cluster/interfaces.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
+#include "cluster/membership/hearing.hpp"
 #include "cluster/membership/next_step.hpp"
 #include "cluster/network.hpp"
 #include "cluster/raft/group.hpp"
@@ -63,6 +64,7 @@ class meta_group final : public runtime::lean_actor,
   void propose(propose_command& what);
   void give_away(leave_leadership& order);
   void take_step();
+  bool give_to_one_that_hears_more(const cluster::meta_sight& seen);
   void step_ended(cluster::raft::outcome how);
   cluster::meta_sight look() const;
   /// After whatever may have moved the group: what it was not to be told within its own
@@ -112,6 +114,7 @@ class meta_group final : public runtime::lean_actor,
   bool failed_ = false;
 
   std::set<cluster::node_id> heard_;
+  cluster::hearing hearing_;
   bool stepping_ = false;  // a step is under way
   std::int64_t step_at_ = 0;
   bool stopping_ = false;

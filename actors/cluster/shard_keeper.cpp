@@ -43,7 +43,8 @@ shard_keeper::shard_keeper(caf::actor_config& cfg, keeper_settings settings, sha
       settings_(std::move(settings)),
       groups_(groups),
       membership_(std::move(membership)),
-      state_(std::make_shared<const cluster::cluster_state>()) {
+      state_(std::make_shared<const cluster::cluster_state>()),
+      hearing_(settings_.self) {
   heard_[settings_.self] = 0;
 }
 
@@ -67,10 +68,13 @@ void shard_keeper::receive(caf::mailbox_element& m) {
     follow_map(gone->shard);
     tell_held();
   } else if (const auto* heard = runtime::payload<peer_heard>(m)) {
+    hearing_.peer(heard->node, heard->up, loop().now());
     if (heard->up)
       heard_.try_emplace(heard->node, loop().now());
     else
       heard_.erase(heard->node);
+  } else if (auto* hears = runtime::mutable_payload<peer_hears>(m)) {
+    hearing_.says(hears->node, std::move(hears->others), loop().now());
   } else if (auto* news = runtime::mutable_payload<map_news>(m)) {
     take(std::move(news->state));
   } else if (runtime::payload<begin_keeping>(m) != nullptr) {
@@ -106,6 +110,8 @@ void shard_keeper::on_timer() {
 
 void shard_keeper::take(std::shared_ptr<const cluster::cluster_state> newer) {
   state_ = std::move(newer);
+  members_.clear();
+  for (const auto& [node, who] : state_->members()) members_.insert(node);
   if (stopping_) return;
   for (std::size_t i = 0; i < state_->map().shards.size(); ++i)
     follow_map(static_cast<shard_id>(i));
@@ -213,13 +219,31 @@ void shard_keeper::settle(shard_id shard, kept& of) {
   tell(membership_, shard_owned{shard, of.epoch, version});
 }
 
+/// Two nodes have lost sight of each other: one that hears both can serve.
+bool shard_keeper::hears_more(shard_id shard, kept& of, const cluster::group_sight& seen) {
+  std::vector<cluster::node_id> able;
+  for (const auto node : state_->map().shards[number(shard)].replicas)
+    if (!is_witness(node) && seen.near.contains(node)) able.push_back(node);
+  const auto to = hearing_.better(able, members_, loop().now(), settings_.hearing_ms);
+  if (to == cluster::no_node) return false;
+  log_event(log_module::cluster, log_level::info, "Shard given to a node that hears more members",
+            {{"shard", number(shard)}, {"to", cluster::to_string(to)}});
+  of.changing = true;
+  ++transfers_;
+  groups_.transfer(shard, to, ended(shard, true));
+  return true;
+}
+
 /// With patience: who has just come back catches up first, and nobody is served by a
 /// shard that wanders.
 void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& seen) {
   const auto& replicas = state_->map().shards[number(shard)].replicas;
   const auto preferred = replicas.front();
   const auto now = loop().now();
-  if (preferred == settings_.self || transfers_ >= settings_.most_transfers) return;
+  if (transfers_ >= settings_.most_transfers || hears_more(shard, of, seen)) return;
+  if (preferred == settings_.self ||
+      hearing_.count(preferred, members_) < hearing_.count(settings_.self, members_))
+    return;
   // A witness serves for as long as nobody else can.
   if (is_witness(settings_.self)) {
     for (const auto node : replicas) {

@@ -15,6 +15,7 @@
 #include "actors/runtime/time/timer_wheel.hpp"
 #include "cluster/map/cluster_state.hpp"
 #include "cluster/membership/group_step.hpp"
+#include "cluster/membership/hearing.hpp"
 
 namespace troupe::clustering {
 
@@ -24,13 +25,15 @@ struct keeper_settings {
   std::int64_t step_ms = 250;              // between looks at the groups
   std::int64_t retry_ms = 2'000;           // after a change that failed
   std::int64_t patience_ms = 10'000;       // before the preferred owner, back again, gets its shards
+  std::int64_t hearing_ms = 2'000;         // before one that hears more members gets them
   std::size_t most_transfers = 4;          // of leadership to preferred owners at a time
 };
 
 /// Makes the replicas on this node what the map says: starts those that it is to hold, and,
 /// for the shards that it owns, brings the servers of the group to the replica set, one change
-/// after the other, and then the ownership to the first of it (from a witness to any other). A replica that the
-/// map takes away goes on until the owner has said that its group does without (settled),
+/// after the other, and then the ownership to the first of it (from a witness to any other; to one
+/// that hears more of the members, while there is one: an owner has to hear all other owners). A
+/// replica that the map takes away goes on until the owner has said that its group does without (settled),
 /// and is then erased.
 ///
 /// Lives on one loop with membership, which it tells of owned shards.
@@ -64,6 +67,7 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
   void look();
   void step(shard_id shard, kept& of, const shard_groups::row& row);
   void prefer(shard_id shard, kept& of, const cluster::group_sight& seen);
+  bool hears_more(shard_id shard, kept& of, const cluster::group_sight& seen);
   void settle(shard_id shard, kept& of);
   bool wanted_here(shard_id shard) const;
   bool is_witness(cluster::node_id node) const;
@@ -76,6 +80,8 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
   shard_groups& groups_;
   caf::strong_actor_ptr membership_;
   std::shared_ptr<const cluster::cluster_state> state_;
+  std::set<cluster::node_id> members_;
+  cluster::hearing hearing_;
   std::map<shard_id, kept> shards_;
   std::map<cluster::node_id, std::int64_t> heard_;  // since when
   std::size_t transfers_ = 0;

@@ -71,6 +71,11 @@ void put(const gone& from, talk_record& to) {
   to.mutable_gone()->set_sentence(from.sentence);
 }
 
+void put(const hears& from, talk_record& to) {
+  auto& all = *to.mutable_hears();
+  for (const auto node : from.nodes) all.add_nodes(number(node));
+}
+
 /// False: a number that has no meaning, or too much of it.
 bool take(const membership::hello_talk& from, hello& to) {
   to.cluster = from.cluster();
@@ -130,6 +135,12 @@ bool take(const membership::gone_talk& from, gone& to) {
   return true;
 }
 
+bool take(const membership::hears_talk& from, hears& to) {
+  if (static_cast<std::size_t>(from.nodes_size()) > most_known) return false;
+  for (const auto node : from.nodes()) to.nodes.push_back(node_id{node});
+  return true;
+}
+
 template <class To, class From>
 std::optional<any> taken(const From& from, std::string& error) {
   To to;
@@ -171,6 +182,8 @@ std::optional<any> decode(std::string_view bytes, std::string& error) {
       return taken<withdraws>(record.withdraws(), error);
     case talk_record::kGone:
       return taken<gone>(record.gone(), error);
+    case talk_record::kHears:
+      return taken<hears>(record.hears(), error);
     case talk_record::WHAT_NOT_SET:
       break;
   }

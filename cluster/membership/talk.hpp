@@ -90,7 +90,12 @@ struct gone {
   std::string sentence;
 };
 
-using any = std::variant<hello, promise, forward, answer, owns, withdraws, gone>;
+/// Which members the sender hears, beside itself.
+struct hears {
+  std::vector<node_id> nodes;
+};
+
+using any = std::variant<hello, promise, forward, answer, owns, withdraws, gone, hears>;
 
 inline constexpr std::size_t most_known = most_members;
 inline constexpr std::size_t most_owned = 4096;

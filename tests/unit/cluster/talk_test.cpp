@@ -38,6 +38,7 @@ TEST_CASE("what nodes say arrives as it was said") {
   CHECK((owns.full && owns.shards == talk::owned{{shard_id{3}, 8, 2}}));
   CHECK(sent(talk::withdraws{{{shard_id{3}, 8, 0}}}).shards.size() == 1);
   CHECK(sent(talk::gone{77, "Go."}).sentence == "Go.");
+  CHECK(sent(talk::hears{{id(4), id(5)}}).nodes == std::vector{id(4), id(5)});
 }
 
 TEST_CASE("what makes no sense is refused with a sentence") {
