@@ -141,6 +141,8 @@ struct connect_order {
   unsigned loop = 0;             // run loop of the connection
   std::uint64_t connection = 0;  // its number, unique in the node
   std::uint64_t sequence = 0;    // given by the session shard: the latest wins
+  bool anew = false;             // what it had begun was lost with an owner of its shard
+  std::uint64_t not_before = 0;  // epoch of the owner that it waits for
 };
 using connect_order_ptr = std::shared_ptr<connect_order>;
 
@@ -199,6 +201,8 @@ struct kick {
   bool yield = false;
   /// It is awake on another node already: nothing that this one does counts any more.
   bool stale = false;
+  /// The owner of its shard does not know it: a client that has no CONNACK yet begins anew.
+  bool unknown = false;
   /// Seconds that the will of a session that goes on waits at least.
   std::uint32_t will_grace = 0;
 };

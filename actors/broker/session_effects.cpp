@@ -192,19 +192,25 @@ void session::flush() {
   auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
   after_.clear();
   ++commits_under_way_;
+  const auto epoch = order_ && context_.remote != nullptr
+                         ? context_.remote->owner(who_->id().shard()).epoch
+                         : 0;
   context_.store.commit(
-      std::move(writes), [self = strong(*this), this, after](const storage::commit_result& result) {
-        tell(self, deferred{[this, after, ok = result.ok] { committed(*after, ok); }});
+      std::move(writes),
+      [self = strong(*this), this, after, epoch](const storage::commit_result& result) {
+        const auto next = result.not_owner ? epoch + 1 : 0;
+        tell(self, deferred{[this, after, ok = result.ok, next] { committed(*after, ok, next); }});
       });
 }
 
-void session::committed(const std::vector<after_commit>& finished, bool ok) {
+void session::committed(const std::vector<after_commit>& finished, bool ok,
+                        std::uint64_t next_epoch) {
   --commits_under_way_;
   if (!ok) {
     context_.count(counter::store_errors);
     // Nothing that was promised is kept: the client has to come again. (For an established
     // connection there is no code for "unavailable" [MQTT-5.0, 3.14.2.1].)
-    if (device_ != nullptr && connected_) {
+    if (device_ != nullptr && connected_ && !begin_anew(next_epoch)) {
       if (order_)
         std::exchange(device_, nullptr)
             ->refused(mqtt::reason_code::server_unavailable, "The store cannot be written");

@@ -22,6 +22,7 @@ constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
 
 void session::on_kick(const kick& order) {
   if (phase_ == phase::ending || phase_ == phase::resting) return;
+  if (order.unknown && begin_anew(0)) return;
   if (order.stale) return vanish(order.reason);
   if (!order.send_will) will_.reset();
   if (phase_ == phase::loading && order.end_session) {
@@ -168,6 +169,21 @@ void session::yield_when_idle() {
   yielding_ = false;
   rest();
   flush();
+}
+
+/// A new session that was granted by an owner of its shard that is none any more, before anything of
+/// it was kept: its CONNECT goes to the next owner, once, as soon as that is known here. Answers
+/// whether it does.
+bool session::begin_anew(std::uint64_t with_epoch) {
+  if (context_.remote == nullptr || !fresh_ || !order_ || device_ == nullptr || order_->anew ||
+      !waiting_.empty())
+    return false;
+  order_->anew = true;
+  order_->not_before = with_epoch;
+  waiting_.push_back(std::move(order_));
+  device_ = nullptr;
+  vanish(mqtt::reason_code::success);
+  return true;
 }
 
 /// It lives on elsewhere: nothing more is written, or said of it.

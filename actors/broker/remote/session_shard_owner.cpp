@@ -327,6 +327,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
     end.set_session(claim.session());
     end.set_reason(static_cast<std::uint32_t>(mqtt::reason_code::session_taken_over));
     end.set_end(true);
+    end.set_unknown(true);
     end.set_life(claim.life());
     end.set_epoch(owner_.epoch);
     context_.remote->send(from, frame_kind::session_yield, number(shard_), end);

@@ -34,6 +34,11 @@ void session_shard::open_in_cluster(const connect_order_ptr& order) {
   wanted.clean_start = order->packet.clean_start;
   wanted.durable = order->packet.session_expiry != 0;
   if (!wanted.durable) wanted.will = order->packet.will;
+  // It had begun with an owner that is none any more, and of the next one nothing was heard here.
+  if (owner_.epoch < order->not_before) {
+    openings_.emplace(next_request_++, std::move(wanted));
+    return;
+  }
   if (is_owner() && !loading_) return serve(std::move(wanted));
   if (cut_off_ && out_of_reach()) return refuse_cut_off(wanted);
   const auto request = next_request_++;
@@ -311,7 +316,8 @@ void session_shard::on_yield(const peer::SessionYield& frame) {
   if (known)
     return tell(it->second.awake,
                 kick{static_cast<mqtt::reason_code>(frame.reason()), frame.end(),
-                     frame.send_will(), !frame.end() && !frame.stale(), frame.stale()});
+                     frame.send_will(), !frame.end() && !frame.stale(), frame.stale(),
+                     frame.unknown()});
   // Its last word is on its way, or was lost with a link.
   if (!frame.stale()) not_here(frame.client_id(), session_id(frame.session()), frame.life());
 }
