@@ -5,6 +5,7 @@
 #include "storage/records/record_codec.hpp"
 
 #include <rocksdb/env.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
 #include <mutex>
@@ -184,6 +185,17 @@ bool database::holds_data() const {
 
 database::~database() {
   close();
+}
+
+std::string database::checkpoint(const std::string& directory) const {
+  const std::shared_lock lock(gate_);
+  if (!is_open()) return "The store is closed.";
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_, &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+  return status.ok() ? std::string()
+                     : "The store cannot be copied to " + directory + ": " + status.ToString() + ".";
 }
 
 void database::flush() {

@@ -66,6 +66,9 @@ class database {
   /// Closes and opens again, for errors after which RocksDB takes no more
   /// writes; a sentence if it fails, then it is closed. Holds the gate.
   std::string reopen();
+  /// A copy as it is now, in a directory that is not there yet; a sentence if that fails. Blocks,
+  /// and holds the gate.
+  std::string checkpoint(const std::string& directory) const;
   /// Writes what is in memory to tables, so that the next start has no log to replay.
   void flush();
   void close();

@@ -122,6 +122,22 @@ void rocks_store::read_directory(shard_id shard, std::string cursor, std::uint32
       });
 }
 
+void rocks_store::backup(std::string directory, std::string name,
+                         std::vector<std::string> small_files, std::int64_t now_ms,
+                         std::function<void(backup_info)> done) {
+  engine_->read([this, directory = std::move(directory), name = std::move(name),
+                 small_files = std::move(small_files), now_ms, done = std::move(done)](bool run) {
+    backup_info info;
+    info.name = name;
+    info.begun = now_ms;
+    if (run)
+      info.error = engine_->backup(directory, small_files, info);
+    else
+      info.error = "The store is closed, or has too much to do.";
+    done(std::move(info));
+  });
+}
+
 void rocks_store::export_shard(shard_id shard, exporting done) {
   engine_->export_shard(shard, std::move(done));
 }

@@ -1,12 +1,15 @@
 #pragma once
 
+#include "storage/backup/backup.hpp"
 #include "storage/replication/shard_replicas.hpp"
 #include "storage/store.hpp"
 #include "storage/store_options.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace troupe::storage {
 
@@ -45,6 +48,12 @@ class rocks_store final : public store, public shard_replicas {
   figures current() const override;
   std::uint64_t backlog_bytes() const noexcept override;
   void close() override;
+
+  /// Makes the backup `name` in `directory`: all that was answered before, and the small files of
+  /// the data directory that are named and there. One at a time. `done` is called on a thread of
+  /// the store, and runs while that reads nothing else. Not of a replicated store. Any thread.
+  void backup(std::string directory, std::string name, std::vector<std::string> small_files,
+              std::int64_t now_ms, std::function<void(backup_info)> done);
 
   // --- shard_replicas, if store_options::replicated ---
   shard_marks marks(shard_id shard) const override;

@@ -46,6 +46,9 @@ class rocks_store::engine {
   std::uint16_t shards() const noexcept { return options_.shards; }
   bool replicated() const noexcept { return options_.replicated; }
 
+  /// A sentence if it fails. On a reader's thread.
+  std::string backup(const std::string& directory, const std::vector<std::string>& small_files,
+                     backup_info& info);
   void export_shard(shard_id shard, shard_replicas::exporting done);
   void read_checksum(shard_id shard, std::function<void(shard_checksum)> done);
   /// Of the start: what was free before this process wrote anything.
@@ -93,6 +96,7 @@ class rocks_store::engine {
   std::chrono::steady_clock::time_point sweep_at_{};
 
   std::atomic<bool> writable_{true};
+  std::atomic<bool> backing_up_{false};
   std::atomic<std::uint64_t> commits_done_{0};
   std::atomic<std::uint64_t> groups_done_{0};
   std::thread writer_thread_;

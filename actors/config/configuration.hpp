@@ -131,6 +131,7 @@ struct durability_configuration {
   durability_mode mode = durability_mode::process;
   std::uint64_t cache_size = 64ull * 1024 * 1024;  // bytes of the store's block cache
   std::uint64_t retained_memory = 64ull * 1024 * 1024;  // bytes; more are read from the store
+  std::string backup_dir = "backups";  // a path, or a name in the data directory
 
   bool operator==(const durability_configuration&) const = default;
 };

@@ -151,6 +151,10 @@ constexpr key<configuration> table[] = {
         "durability.retained_memory", k::size, restart, key_range{0, 1ll << 40}, R"("64MiB")", "",
         "Retained messages are kept in memory as well while all of them fit into this much\n(about "
         "130 bytes each beside topic and payload); more are read from the store."),
+    define<&c::durability, &durability_configuration::backup_dir>(
+        "durability.backup_dir", k::text, restart, key_range{1, 4096}, R"("backups")", "",
+        "Where `troupectl backup make` puts copies of the store: a path, or a name in node.data_dir.\n"
+        "On the disk of the data directory they are links, made at once; on another one copies."),
 
     auth<&auth_configuration::allow_anonymous>("auth.allow_anonymous", k::boolean, reload, any_flag,
                                                "false", "only from loopback",

@@ -133,6 +133,7 @@ std::string node_runtime::parts::serve_http() {
     observe::add_cluster_routes(routes, cluster ? cluster->source() : nullptr);
     observe::add_log_routes(routes);
     observe::add_config_routes(routes, config_source());
+    observe::add_backup_routes(routes, backup_source());
     observe::add_route_routes(routes,
                               make_route_source(*context, cluster ? cluster->source() : nullptr));
     observe::add_actor_routes(routes, nodes);

@@ -1,11 +1,39 @@
-// Long reads of the store's engine: exports and checksums of shards.
+// Long reads of the store's engine: backups, and exports and checksums of shards.
 
+#include "storage/backup/backup_files.hpp"
 #include "storage/store_engine.hpp"
 
+#include <filesystem>
 #include <shared_mutex>
 #include <utility>
 
 namespace troupe::storage {
+
+std::string rocks_store::engine::backup(const std::string& directory,
+                                        const std::vector<std::string>& small_files,
+                                        backup_info& info) {
+  namespace fs = std::filesystem;
+  if (options_.replicated)
+    return "A node of a cluster keeps no backup: what it holds is on other nodes too.";
+  if (!is_backup_name(info.name)) return "A backup cannot be named " + info.name + ".";
+  if (backing_up_.exchange(true)) return "Another backup is being made.";
+  const std::shared_ptr<void> over(nullptr, [this](void*) { backing_up_ = false; });
+  const auto path = directory + "/" + info.name;
+  std::error_code error;
+  if (fs::exists(path, error)) return "There is a backup " + path + " already.";
+  fs::create_directories(directory, error);
+  if (error) return "Cannot make the directory " + directory + ": " + error.message() + ".";
+  auto wrong = db_->checkpoint(path);
+  for (const auto& name : small_files) {
+    if (!wrong.empty()) break;
+    if (fs::exists(options_.directory + "/" + name, error))
+      fs::copy_file(options_.directory + "/" + name, path + "/" + name, error);
+    if (error) wrong = "Cannot write " + path + "/" + name + ": " + error.message() + ".";
+  }
+  if (wrong.empty()) wrong = backup::finish(path, info);
+  if (!wrong.empty()) fs::remove_all(path, error);
+  return wrong;
+}
 
 void rocks_store::engine::export_shard(shard_id shard, shard_replicas::exporting done) {
   read([this, shard, done = std::move(done)](bool run) {

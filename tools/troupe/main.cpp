@@ -14,6 +14,7 @@
 #include "actors/node/version.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/notify.hpp"
+#include "storage/backup/backup.hpp"
 
 using namespace troupe;
 
@@ -27,6 +28,7 @@ struct arguments {
   std::string ready_file;
   std::vector<std::string> join;
   std::string cluster_listen;
+  std::string restore;
   bool test_config = false;
 
   /// What of it overrides the configuration.
@@ -144,6 +146,18 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
   return 0;
 }
 
+/// A data directory out of a backup, to be started afterwards.
+int restore(const std::string& backup, const config::configuration& from) {
+  const auto made = storage::restore_backup(backup, from.node.data_dir);
+  if (!made.error.empty()) {
+    std::cerr << "troupe: " << made.error << '\n';
+    return 1;
+  }
+  std::cerr << "Restored " << made.files << " files, " << made.bytes << " bytes, from " << backup
+            << " to " << from.node.data_dir << '\n';
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -160,6 +174,9 @@ int main(int argc, char** argv) {
                  "Address and port for the other nodes; instead of cluster.listen");
   app.add_option("--ready-file", given.ready_file,
                  "File to write the addresses to when the node is ready");
+  app.add_option("--restore", given.restore,
+                 "A backup to make the data directory of (node.data_dir), which must be empty; exits "
+                 "then");
   CLI11_PARSE(app, argc, argv);
 
   auto from = load(given);
@@ -168,5 +185,6 @@ int main(int argc, char** argv) {
     std::cerr << "The configuration is good\n";
     return 0;
   }
+  if (!given.restore.empty()) return restore(given.restore, *from);
   return serve(given, std::move(from));
 }

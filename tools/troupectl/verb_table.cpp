@@ -22,6 +22,7 @@ constexpr noun nouns[] = {
     {"node", "Empty a node of its clients, or have it take them again"},
     {"config", "Show, check and reload the configuration"},
     {"log", "Show and set log levels"},
+    {"backup", "Make, show and delete backups of a node's store"},
     {"token", "Manage the tokens of the admin API in a file"},
     {"passwd", "Add, change or remove a user in a password file"},
 };
@@ -71,6 +72,9 @@ constexpr verb verbs[] = {
     {"log", "show", "Show the level of each module", declare_log_show},
     {"log", "level", "Set the level of a module, or of all, until the next reload",
      declare_log_level},
+    {"backup", "list", "Show the backups of the node", declare_backup_list},
+    {"backup", "make", "Copy the node's store while it runs", declare_backup_make},
+    {"backup", "delete", "Delete a backup", declare_backup_delete},
     {"token", "add", "Make a token, or a new one of that name, and print it", declare_token_add},
     {"token", "remove", "Take a token out of the file", declare_token_remove},
     {"passwd", "", "Add, change or remove a user in a password file", declare_passwd},
