@@ -211,11 +211,13 @@ void session::committed(const std::vector<after_commit>& finished, bool ok,
     // Nothing that was promised is kept: the client has to come again. (For an established
     // connection there is no code for "unavailable" [MQTT-5.0, 3.14.2.1].)
     if (device_ != nullptr && connected_ && !begin_anew(next_epoch)) {
-      if (order_)
-        std::exchange(device_, nullptr)
-            ->refused(mqtt::reason_code::server_unavailable, "The store cannot be written");
-      else
-        disconnect(mqtt::reason_code::implementation_specific_error, "The store cannot be written");
+      constexpr auto why = "The store cannot be written";
+      if (order_) {
+        std::exchange(device_, nullptr)->refused(mqtt::reason_code::server_unavailable, why);
+        on_gone({connection_, why});  // a connection that was refused does not say so itself
+      } else {
+        disconnect(mqtt::reason_code::implementation_specific_error, why);
+      }
     }
     for (const auto& x : finished) {
       if (x.what == after_commit::kind::noted)
