@@ -171,15 +171,14 @@ void session::yield_when_idle() {
   flush();
 }
 
-/// It was granted by an owner of its shard that is none any more, and nothing of it is here that is
-/// not in the store: its CONNECT goes to the next owner, once, as soon as that is known here. Answers
+/// A new session that was granted by an owner of its shard that is none any more, before anything of
+/// it was kept: its CONNECT goes to the next owner, once, as soon as that is known here. Answers
 /// whether it does.
 bool session::begin_anew(std::uint64_t with_epoch) {
-  if (context_.remote == nullptr || !order_ || device_ == nullptr || order_->anew ||
+  // The directory of an owner would lose one that was there before.
+  if (context_.remote == nullptr || !fresh_ || !order_ || device_ == nullptr || order_->anew ||
       !waiting_.empty())
     return false;
-  const bool idle = commits_under_way_ == 0 && inbound_.pending() == 0 && outbound_.settled();
-  if (!fresh_ && !idle) return false;
   order_->anew = true;
   order_->not_before = with_epoch;
   waiting_.push_back(std::move(order_));

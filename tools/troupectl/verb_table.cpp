@@ -54,6 +54,7 @@ constexpr verb verbs[] = {
     {"actor", "top", "Show the busiest actors, again and again", declare_actor_top},
     {"actor", "tree", "Show run loops and the actors on them", declare_actor_tree},
     {"actor", "show", "Show one actor", declare_actor_show},
+    {"actor", "restart", "Begin a session's actor anew", declare_actor_restart},
     {"cluster", "show", "Show the members, and what the node that is asked sees of them",
      declare_cluster_show},
     {"cluster", "shards", "Show which nodes hold and own which shards", declare_cluster_shards},

@@ -2,6 +2,7 @@
 
 #include "actors/broker/inspect/inspector.hpp"
 #include "actors/broker/inspect/json_row.hpp"
+#include "actors/broker/tell.hpp"
 #include "actors/runtime/inspect/actor_visit.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
@@ -217,6 +218,28 @@ void answer_tree(inspector& of, const admin_question&, inspector::answered done)
       });
 }
 
+/// Only a session has all that it needs in the store; whatever else fails ends the node.
+void restart(inspector& of, const admin_question& question, inspector::answered done) {
+  const auto id = question.number("id", 0);
+  auto answer = std::make_shared<observe::admin_answer>();
+  *answer = {404, "There is no actor with that id", {}, false};
+  if (question.term("node") != of.node()) return done(std::move(*answer));
+  runtime::visit_actors(
+      of.context().aside,
+      [id, answer](const runtime::lean_actor& actor) {
+        if (actor.id() != id) return;
+        if (std::string_view(actor.name()) != "session") {
+          *answer = {409, "Only the actors of sessions are restarted", {}, false};
+          return;
+        }
+        kick again;
+        again.yield = true;
+        tell(caf::strong_actor_ptr{actor.ctrl()}, std::move(again));
+        *answer = {204, {}, {}, false};
+      },
+      [answer, done = std::move(done)](bool) { done(std::move(*answer)); });
+}
+
 }  // namespace
 
 void add_actor_questions(inspector& to) {
@@ -229,6 +252,9 @@ void add_actor_questions(inspector& to) {
         found = {404, "There is no actor with that id", {}, false};
       done(std::move(found));
     });
+  });
+  to.add("actor_restart", [&to](const admin_question& question, inspector::answered done) {
+    restart(to, question, std::move(done));
   });
   to.add("actor_tree", [&to](const admin_question& question, inspector::answered done) {
     answer_tree(to, question, std::move(done));

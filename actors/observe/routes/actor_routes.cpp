@@ -36,6 +36,23 @@ void show_tree(admin_source& nodes, const http_request& request, const http_repl
   });
 }
 
+/// "1234@node"; false: it is not, and that was answered.
+bool take_id(const http_request& request, std::string& id, std::string& node,
+             const http_reply& reply) {
+  const auto& given = request.parameters.find("id")->second;
+  const auto at = given.find('@');
+  const bool number = at != std::string::npos && at > 0 &&
+                      std::all_of(given.begin(), given.begin() + static_cast<std::ptrdiff_t>(at),
+                                  [](char c) { return c >= '0' && c <= '9'; });
+  if (!number) {
+    reply(http_error(400, "The id of an actor is a number and its node: 1234@node."));
+    return false;
+  }
+  id = given.substr(0, at);
+  node = given.substr(at + 1);
+  return true;
+}
+
 }  // namespace
 
 void add_actor_routes(http_router& routes, std::shared_ptr<admin_source> nodes) {
@@ -75,20 +92,25 @@ void add_actor_routes(http_router& routes, std::shared_ptr<admin_source> nodes) 
               .help = "One actor; its id is as in lists: 1234@node.",
               .answer = std::string(actor_shape),
               .handler = [nodes](const http_request& request, const http_reply& reply) {
-                const auto& id = request.parameters.find("id")->second;
-                const auto at = id.find('@');
-                const bool number =
-                    at != std::string::npos && at > 0 &&
-                    std::all_of(id.begin(), id.begin() + static_cast<std::ptrdiff_t>(at),
-                                [](char c) { return c >= '0' && c <= '9'; });
-                if (!number)
-                  return reply(http_error(400,
-                                          "The id of an actor is a number and its node: "
-                                          "1234@node."));
                 admin_question question;
+                std::string node;
                 question.what = "actor";
-                question.terms["id"] = id.substr(0, at);
-                reply_one(*nodes, std::move(question), id.substr(at + 1), reply);
+                if (!take_id(request, question.terms["id"], node, reply)) return;
+                reply_one(*nodes, std::move(question), node, reply);
+              }});
+  routes.add({.method = "POST",
+              .path = "/api/v1/actors/{id}/restart",
+              .least = admin_role::operator_,
+              .help = "Begins a session's actor anew: its client is disconnected, what is under way "
+                      "is finished, and a new actor reads what is stored. A session that is not "
+                      "kept ends.",
+              .success = 204,
+              .handler = [nodes](const http_request& request, const http_reply& reply) {
+                admin_question question;
+                question.what = "actor_restart";
+                if (!take_id(request, question.terms["id"], question.terms["node"], reply)) return;
+                auto audit = "restarted the actor " + request.parameters.find("id")->second;
+                reply_order(*nodes, std::move(question), std::move(audit), reply);
               }});
 }
 

@@ -206,3 +206,23 @@ def test_any_node_of_a_cluster_tells_of_all(make_cluster):
         assert "n3" in ctl(first, "clients", "kick", "nobody", code=1)
     finally:
         third.process.send_signal(signal.SIGCONT)
+
+
+def test_the_actor_of_a_session_begins_anew(start_node):
+    node = start_node()
+    reader = node.connect("reader", session_expiry_interval=600)
+    reader.subscribe(("t", 1))
+    actors = data(node, "actor", "list")
+    before = next(each["id"] for each in actors if each["serves"] == "reader")
+    ctl(node, "actor", "restart", before)
+    assert reader.next_packet().reason == ADMINISTRATIVE_ACTION
+    node.connect("writer").publish("t", "meanwhile", qos=1)
+    reader = node.connect("reader", clean_start=False, session_present=True,
+                          session_expiry_interval=600)
+    assert reader.next_packet().payload == b"meanwhile"
+    after = next(each["id"] for each in data(node, "actor", "list") if each["serves"] == "reader")
+    assert after != before
+    ctl(node, "actor", "restart", before, code=NOT_FOUND)
+    shard = next(each["id"] for each in actors if each["kind"] == "topic_shard")
+    assert "Only the actors of sessions" in ctl(node, "actor", "restart", shard, code=1)
+    assert "1234@node" in ctl(node, "actor", "restart", "reader", code=2)

@@ -156,4 +156,23 @@ action declare_actor_show(CLI::App& command, console& with) {
   };
 }
 
+action declare_actor_restart(CLI::App& command, console& with) {
+  struct options {
+    node_address address;
+    std::string id;
+  };
+  const auto given = std::make_shared<options>();
+  add_address_options(command, given->address);
+  command.add_option("actor", given->id, "Id as `actor list` shows it, such as 1234@broker-1")
+      ->required();
+  command.footer(
+      "Its client is disconnected, what is under way is finished, and when it comes back a new actor "
+      "reads what is stored. A session that is not kept ends.");
+  return [=, &with] {
+    return order(with, given->address, http_method::post,
+                 path_of("/api/v1/actors", given->id) + "/restart", {},
+                 "The actor " + given->id + " begins anew.");
+  };
+}
+
 }  // namespace troupe::ctl

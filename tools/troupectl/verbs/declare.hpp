@@ -26,6 +26,7 @@ action declare_actor_list(CLI::App& command, console& with);
 action declare_actor_top(CLI::App& command, console& with);
 action declare_actor_tree(CLI::App& command, console& with);
 action declare_actor_show(CLI::App& command, console& with);
+action declare_actor_restart(CLI::App& command, console& with);
 action declare_cluster_show(CLI::App& command, console& with);
 action declare_cluster_shards(CLI::App& command, console& with);
 action declare_cluster_join(CLI::App& command, console& with);
