@@ -225,4 +225,4 @@ def test_the_actor_of_a_session_begins_anew(start_node):
     ctl(node, "actor", "restart", before, code=NOT_FOUND)
     shard = next(each["id"] for each in actors if each["kind"] == "topic_shard")
     assert "Only the actors of sessions" in ctl(node, "actor", "restart", shard, code=1)
-    assert "1234@node" in ctl(node, "actor", "restart", "reader", code=2)
+    assert "1234@node" in ctl(node, "actor", "restart", "reader", code=1)
