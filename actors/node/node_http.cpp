@@ -74,7 +74,6 @@ observe::config_source node_runtime::parts::config_source() {
       auto read = read_configuration();
       auto outcome = outcome_of(*now, read);
       if (!apply || !outcome.problems.empty()) return answer(std::move(outcome));
-      observe::set_log_level(static_cast<observe::log_level>(read.value.log.level));
       auto wanted = std::make_shared<const config::configuration>(std::move(read.value));
       tell(node, device::node_reload{std::move(wanted),
                                      [outcome, answer](std::vector<std::string> errors) {

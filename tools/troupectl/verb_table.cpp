@@ -71,7 +71,7 @@ constexpr verb verbs[] = {
     {"config", "reload", "Read the configuration again and take what can change",
      declare_config_reload},
     {"log", "show", "Show the level of each module", declare_log_show},
-    {"log", "level", "Set the level of a module, or of all, until the next reload",
+    {"log", "level", "Set the level of a module, or of all, until a reload changes log.level",
      declare_log_level},
     {"backup", "list", "Show the backups of the node", declare_backup_list},
     {"backup", "make", "Copy the node's store while it runs", declare_backup_make},
