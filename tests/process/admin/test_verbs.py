@@ -164,7 +164,7 @@ def test_subscriptions_and_retained_messages(node):
 @pytest.mark.parametrize("verb", [["clients", "list"], ["sessions", "list"], ["actor", "list"],
                                   ["actor", "top", "--interval", "0.1"], ["actor", "tree"],
                                   ["retained", "list"], ["subscriptions", "list"],
-                                  ["clients", "bans"], ["clients", "show", "c"]])
+                                  ["clients", "bans"], ["clients", "show", "c"], ["metrics"]])
 def test_each_verb_can_be_watched(node, verb):
     client = node.connect("c")
     watching = subprocess.Popen(
@@ -180,6 +180,35 @@ def test_each_verb_can_be_watched(node, verb):
         watching.wait()
         watching.stdout.close()
     client.ping()
+
+
+def test_metrics_are_shown_as_they_are_and_as_json(node):
+    client = node.connect("c")
+    client.publish("t", "1", qos=1)
+    assert ctl(node, "metrics").startswith("# HELP troupe_")
+    samples = data(node, "metrics")
+    received = {each["labels"]["qos"]: each["value"] for each in samples
+                if each["name"] == "troupe_messages_received_total"}
+    assert received == {"0": 0, "1": 1, "2": 0}
+    lag = [each for each in samples if each["name"].endswith("_bucket")]
+    assert lag and all(each["type"] == "histogram" and each["labels"]["le"] for each in lag)
+    # Every sample of the text is there.
+    written = [line for line in ctl(node, "metrics").splitlines() if not line.startswith("#")]
+    assert len(written) == len(samples)
+
+
+def test_what_was_done_to_a_password_file_as_json(tmp_path):
+    file = str(tmp_path / "passwords")
+
+    def passwd(*options, said=None):
+        ran = subprocess.run([troupectl(), "passwd", file, "ada", "--json", *options], input=said,
+                             capture_output=True, text=True, timeout=20, env=clean_environment())
+        return ran.returncode, ran.stdout
+    code, told = passwd("--batch", "--iterations", "1000", said="secret\n")
+    assert (code, json.loads(told)) == (0, {"file": file, "user": "ada", "outcome": "set"})
+    code, told = passwd("--delete")
+    assert (code, json.loads(told)) == (0, {"file": file, "user": "ada", "outcome": "removed"})
+    assert passwd("--delete") == (1, "")
 
 
 def test_any_node_of_a_cluster_tells_of_all(make_cluster):
