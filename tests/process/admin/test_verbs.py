@@ -150,6 +150,11 @@ def test_subscriptions_and_retained_messages(node):
     assert {(row["TOPIC"], row["SHARE"]) for row in found} == {("a/#", "-"), ("$share/g/a/b", "g")}
     assert len(table(ctl(node, "subscriptions", "list", "--share", "g"))) == 1
     assert [s["qos"] for s in data(node, "subscriptions", "list", "--filter", "a/#")] == [1]
+    found = {row["TOPIC"]: row for row in table(ctl(node, "topics", "list"))}
+    assert [(t, r["SUBSCRIPTIONS"], r["GROUPS"]) for t, r in found.items()] == [
+        ("a/#", "1", "0"), ("a/b", "1", "1")]
+    assert [t["topic"] for t in data(node, "topics", "list", "--filter", "a/#")] == ["a/#"]
+    assert len(data(node, "topics", "list", "--match", "a/b")) == 2
     client.publish("r/text", "21 °C", qos=1, retain=True)
     client.publish("r/bytes", b"\x00\xff", qos=1, retain=True)
     rows = {row["TOPIC"]: row for row in table(ctl(node, "retained", "list", "r/+"))}
@@ -164,7 +169,8 @@ def test_subscriptions_and_retained_messages(node):
 @pytest.mark.parametrize("verb", [["clients", "list"], ["sessions", "list"], ["actor", "list"],
                                   ["actor", "top", "--interval", "0.1"], ["actor", "tree"],
                                   ["retained", "list"], ["subscriptions", "list"],
-                                  ["clients", "bans"], ["clients", "show", "c"], ["metrics"]])
+                                  ["clients", "bans"], ["clients", "show", "c"], ["metrics"],
+                                  ["clients", "queue", "c"], ["topics", "list"]])
 def test_each_verb_can_be_watched(node, verb):
     client = node.connect("c")
     watching = subprocess.Popen(
