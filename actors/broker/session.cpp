@@ -311,6 +311,8 @@ void session::loaded(storage::session_contents contents) {
   for (const auto& x : contents.outgoing) exchanges.push_back({x.id, x.order, x.released});
   outbound_.restore(std::move(exchanges));
   if (end_when_loaded_) return end();
+  if (rare_)
+    for (const auto& drop : std::exchange(rare_->drops, {})) drop_queue(drop);
   trim();
   if (waiting_.empty()) return plan_offline_timer();
   const auto order = waiting_.back();

@@ -11,6 +11,7 @@
 #include "actors/broker/context.hpp"
 #include "actors/broker/device_port.hpp"
 #include "actors/broker/inspect/client_view.hpp"
+#include "actors/broker/inspect/queue/queue_drop.hpp"
 #include "actors/broker/retries.hpp"
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/time/timer_wheel.hpp"
@@ -55,11 +56,19 @@ class session final : public runtime::lean_actor,
 
   // inspect/session_look.cpp: for administrators, on its home loop between messages
   void describe(runtime::actor_description& to) const override;
+  session_id stored_as() const { return who_->id(); }
   client_view look() const;
   client_view::details look_closer() const;
   /// Until `visit` has seen all that come behind `after`, or its limit.
   void each_subscription(std::string_view after, std::size_t limit,
                          const subscription_visit& visit) const;
+
+  // inspect/queue/session_queue.cpp: for administrators, on its home loop between messages
+  /// What waits in memory behind the first `skip`, at most `limit`.
+  std::vector<troupe::session::delivery> queued(std::size_t skip, std::size_t limit) const;
+  std::vector<std::uint64_t> orders_under_way() const { return outbound_.orders_under_way(); }
+  /// In its own turn.
+  void drop_queue(const queue_drop_ptr& order);
 
  protected:
   void receive(caf::mailbox_element& m) override;
@@ -133,6 +142,10 @@ class session final : public runtime::lean_actor,
   // session_trim.cpp
   void trim();
   void trim_page_read(const storage::owed_page& page);
+
+  // inspect/queue/session_queue.cpp
+  void drop_next_page(const queue_drop_ptr& order);
+  void drop_page_read(const queue_drop_ptr& order, const storage::owed_page& page);
 
   // session_client.cpp: packets
   void on_input(const std::shared_ptr<client_batch>& batch);
@@ -298,6 +311,7 @@ class session final : public runtime::lean_actor,
     std::uint64_t last_aside = 0;  // the same of what it sends on its own, see count_aside()
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
+    std::vector<queue_drop_ptr> drops;  // while loading
   };
   void refused_at(shard_id topics);
   bool refuses_at(shard_id topics);

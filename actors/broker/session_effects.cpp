@@ -96,6 +96,9 @@ void session::dropped(const mqtt::message& message, troupe::session::drop_reason
     case drop_reason::not_authorized:
       what = counter::messages_dropped_not_authorized;
       break;
+    case drop_reason::administrator:
+      what = counter::messages_dropped_administrator;
+      break;
     case drop_reason::session_ended:
       break;
   }

@@ -17,6 +17,8 @@
 
 namespace troupe::broker {
 
+class queue_drop;
+using queue_drop_ptr = std::shared_ptr<queue_drop>;
 struct session_birth;
 
 /// The directory of the client ids of one shard: one session for each, awake
@@ -71,6 +73,8 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   /// Closes the connection, or ends the session; false: there is none here.
   bool kick_client(const std::string& client_id);
   bool discard_session(const std::string& client_id);
+  /// Has the session drop its queue, see queue_drop.
+  void drop_queue(const std::string& client_id, const queue_drop_ptr& order);
 
  protected:
   void receive(caf::mailbox_element& m) override;

@@ -163,6 +163,22 @@ struct replica_owned {
   std::uint64_t epoch = 0;
   bool owned = false;
 };
+/// From an administrator, to the keeper on the owner: give the shard to that node. `answer` is
+/// called once, on any thread.
+struct move_shard {
+  enum class ending : std::uint8_t { done, refused, failed };
+  struct outcome {
+    ending how = ending::done;
+    std::string why;  // a sentence, unless it is done
+  };
+  shard_id shard{};
+  cluster::node_id to = cluster::no_node;
+  std::function<void(outcome)> answer;
+};
+/// The same, to the keeper on that node, before: if the shard comes, it stays.
+struct await_shard {
+  shard_id shard{};
+};
 /// From replication: the newest servers of the group.
 struct replica_servers {
   shard_id shard{};
@@ -207,6 +223,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::peer_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::peer_hears)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::shards_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::begin_keeping)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::move_shard)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::await_shard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::map_news)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::owner_settled)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::clustering::replica_owned)

@@ -77,6 +77,12 @@ void shard_keeper::receive(caf::mailbox_element& m) {
     hearing_.says(hears->node, std::move(hears->others), loop().now());
   } else if (auto* news = runtime::mutable_payload<map_news>(m)) {
     take(std::move(news->state));
+  } else if (const auto* order = runtime::payload<move_shard>(m)) {
+    move(*order);
+  } else if (const auto* comes = runtime::payload<await_shard>(m)) {
+    auto& of = shards_[comes->shard];
+    of.awaited_until = loop().now() + settings_.await_ms;
+    of.stays = of.epoch != 0;
   } else if (runtime::payload<begin_keeping>(m) != nullptr) {
     begin();
   } else if (auto* leave = runtime::mutable_payload<leave_leadership>(m)) {
@@ -161,9 +167,11 @@ void shard_keeper::owned(const replica_owned& what) {
     of.epoch = what.epoch;
     of.owned_since = loop().now();
     of.settled = 0;
+    of.stays = loop().now() < of.awaited_until;
     tell(membership_, shard_owned{what.shard, what.epoch, 0});
   } else if (of.epoch == what.epoch) {
     of.epoch = 0;
+    of.stays = false;
     tell(membership_, shard_disowned{what.shard, what.epoch});
   }
 }
@@ -254,6 +262,7 @@ void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& 
     }
     return;
   }
+  if (of.stays) return;
   const auto heard = heard_.find(preferred);
   if (heard == heard_.end() || now - heard->second < settings_.patience_ms ||
       now - of.owned_since < settings_.patience_ms / 2 || !seen.near.contains(preferred))
@@ -261,6 +270,52 @@ void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& 
   of.changing = true;
   ++transfers_;
   groups_.transfer(shard, preferred, ended(shard, true));
+}
+
+/// Empty: it can be done.
+std::string shard_keeper::why_not(const move_shard& order) const {
+  const auto& map = state_->map().shards;
+  const auto found = shards_.find(order.shard);
+  if (stopping_) return "The node stops, and gives away all that it owns.";
+  if (found == shards_.end() || found->second.epoch == 0)
+    return "The shard has another owner by now.";
+  if (number(order.shard) >= map.size() ||
+      std::ranges::find(map[number(order.shard)].replicas, order.to) ==
+          map[number(order.shard)].replicas.end())
+    return "That node holds no replica of the shard.";
+  if (is_witness(order.to)) return "That node is a witness: it owns what nobody else can own.";
+  if (!heard_.contains(order.to)) return "The owner does not hear that node.";
+  if (found->second.changing) return "The servers of the shard are being changed; ask again.";
+  if (!is_near(order.shard, order.to))
+    return "The replica of that node has not caught up yet; ask again.";
+  return {};
+}
+
+bool shard_keeper::is_near(shard_id shard, cluster::node_id node) const {
+  for (const auto& row : groups_.rows()) {
+    if (row.shard != shard) continue;
+    const auto at = std::ranges::find(row.group.followers, node, &raft::follower_figures::node);
+    return at != row.group.followers.end() && at->match != 0 && !at->snapshot &&
+           at->match + near_entries >= row.group.last;
+  }
+  return false;
+}
+
+void shard_keeper::move(const move_shard& order) {
+  using ending = move_shard::ending;
+  if (order.to == settings_.self && shards_[order.shard].epoch != 0)
+    return order.answer({ending::done, {}});
+  if (auto why = why_not(order); !why.empty())
+    return order.answer({ending::refused, std::move(why)});
+  log_event(log_module::cluster, log_level::info, "Shard given away by order",
+            {{"shard", number(order.shard)}, {"to", cluster::to_string(order.to)}});
+  shards_[order.shard].changing = true;
+  groups_.transfer(order.shard, order.to,
+                   [ended = ended(order.shard, false), answer = order.answer](raft::outcome how) {
+                     ended(how);
+                     if (how == raft::outcome::done) return answer({ending::done, {}});
+                     answer({ending::failed, std::string(raft::describe(how))});
+                   });
 }
 
 bool shard_keeper::is_witness(cluster::node_id node) const {

@@ -25,6 +25,7 @@ struct keeper_settings {
   std::int64_t step_ms = 250;              // between looks at the groups
   std::int64_t retry_ms = 2'000;           // after a change that failed
   std::int64_t patience_ms = 10'000;       // before the preferred owner, back again, gets its shards
+  std::int64_t await_ms = 30'000;          // for a shard that an administrator gives
   std::int64_t hearing_ms = 2'000;         // before one that hears more members gets them
   std::size_t most_transfers = 4;          // of leadership to preferred owners at a time
 };
@@ -34,7 +35,8 @@ struct keeper_settings {
 /// after the other, and then the ownership to the first of it (from a witness to any other; to one
 /// that hears more of the members, while there is one: an owner has to hear all other owners). A
 /// replica that the map takes away goes on until the owner has said that its group does without (settled),
-/// and is then erased.
+/// and is then erased. A shard that an administrator has given to a node stays there while that
+/// node owns it, whoever is first of the replica set.
 ///
 /// Lives on one loop with membership, which it tells of owned shards.
 class shard_keeper final : public runtime::lean_actor, private runtime::timer_entry {
@@ -59,6 +61,8 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
     std::int64_t change_at = 0;     // not before
     std::uint64_t settled = 0;      // told
     std::uint64_t owner_settled = 0;  // heard from another owner
+    std::int64_t awaited_until = 0;   // by an administrator's order
+    bool stays = false;               // it came by that
   };
   void begin();
   void take(std::shared_ptr<const cluster::cluster_state> newer);
@@ -67,6 +71,9 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
   void look();
   void step(shard_id shard, kept& of, const shard_groups::row& row);
   void prefer(shard_id shard, kept& of, const cluster::group_sight& seen);
+  void move(const move_shard& order);
+  std::string why_not(const move_shard& order) const;
+  bool is_near(shard_id shard, cluster::node_id node) const;
   bool hears_more(shard_id shard, kept& of, const cluster::group_sight& seen);
   void settle(shard_id shard, kept& of);
   bool wanted_here(shard_id shard) const;

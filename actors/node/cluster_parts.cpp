@@ -324,6 +324,23 @@ std::shared_ptr<observe::cluster_source> cluster_parts::source() const { return 
 
 broker::cluster_questions& cluster_parts::questions() const { return parts_->questions; }
 
+void cluster_parts::move_shard(shard_id shard, cluster::node_id to,
+                               std::function<void(unsigned, std::string)> answer) const {
+  using ending = clustering::move_shard::ending;
+  tell(parts_->keeper,
+       clustering::move_shard{shard, to,
+                              [answer = std::move(answer)](clustering::move_shard::outcome what) {
+                                answer(what.how == ending::done      ? 200
+                                       : what.how == ending::refused ? 409
+                                                                     : 503,
+                                       std::move(what.why));
+                              }});
+}
+
+void cluster_parts::await_shard(shard_id shard) const {
+  tell(parts_->keeper, clustering::await_shard{shard});
+}
+
 void cluster_parts::look(std::function<void(observe::cluster_figures)> answer) const {
   tell(parts_->membership, clustering::figures_look{std::move(answer)});
 }

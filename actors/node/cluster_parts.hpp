@@ -12,6 +12,8 @@
 #include "actors/config/configuration.hpp"
 #include "actors/observe/http/cluster_view.hpp"
 #include "actors/observe/snapshot.hpp"
+#include "cluster/node_id.hpp"
+#include "protocol/mqtt/session_id.hpp"
 
 namespace troupe::runtime {
 class runtime_config;
@@ -61,6 +63,12 @@ class cluster_parts {
   std::shared_ptr<observe::cluster_source> source() const;
   /// For administrators' questions to other nodes; after attach().
   broker::cluster_questions& questions() const;
+  /// An administrator gives the shard, which this node owns, to that one. Answers on any thread:
+  /// a status as in HTTP, and a sentence if it is no success.
+  void move_shard(shard_id shard, cluster::node_id to,
+                  std::function<void(unsigned status, std::string why)> answer) const;
+  /// The shard is about to be given to this node.
+  void await_shard(shard_id shard) const;
   /// Answers on a run loop, after make_actors().
   void look(std::function<void(observe::cluster_figures)> answer) const;
 

@@ -143,6 +143,9 @@ std::vector<std::string> node::reload(
                 {{"why", error}});
     return loaded.errors;
   }
+  // Levels that were set in the running node stay unless the file has another one now.
+  if (next->log.level != parts_.configuration->log.level)
+    observe::set_log_level(static_cast<observe::log_level>(next->log.level));
   parts_.configuration = next;
   parts_.context.authorizer.set(loaded.value.authorizer);
   parts_.context.limits.set(limits_of(*next));

@@ -11,6 +11,7 @@
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/inspect_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
+#include "actors/observe/routes/shard_routes.hpp"
 #include "actors/observe/routes/route_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
@@ -74,7 +75,6 @@ observe::config_source node_runtime::parts::config_source() {
       auto read = read_configuration();
       auto outcome = outcome_of(*now, read);
       if (!apply || !outcome.problems.empty()) return answer(std::move(outcome));
-      observe::set_log_level(static_cast<observe::log_level>(read.value.log.level));
       auto wanted = std::make_shared<const config::configuration>(std::move(read.value));
       tell(node, device::node_reload{std::move(wanted),
                                      [outcome, answer](std::vector<std::string> errors) {
@@ -131,6 +131,7 @@ std::string node_runtime::parts::serve_http() {
     observe::http_router routes;
     observe::add_admin_routes(routes, std::move(sources));
     observe::add_cluster_routes(routes, cluster ? cluster->source() : nullptr);
+    observe::add_shard_routes(routes, cluster ? cluster->source() : nullptr, nodes);
     observe::add_log_routes(routes);
     observe::add_config_routes(routes, config_source());
     observe::add_backup_routes(routes, backup_source());
@@ -138,6 +139,8 @@ std::string node_runtime::parts::serve_http() {
                               make_route_source(*context, cluster ? cluster->source() : nullptr));
     observe::add_actor_routes(routes, nodes);
     observe::add_client_routes(routes, nodes);
+    observe::add_queue_routes(routes, nodes);
+    observe::add_topic_routes(routes, nodes);
     observe::add_ban_routes(routes, nodes);
     observe::add_retained_routes(routes, nodes);
     observe::add_open_api_route(routes, version);

@@ -1,5 +1,6 @@
 // How the parts of a node are made, in the order of their making.
 #include "actors/node/node_runtime_parts.hpp"
+#include "actors/node/shard_questions.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -109,6 +110,7 @@ void node_runtime::parts::make_inspector() {
     nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
     return;
   }
+  add_shard_questions(*inspector, *cluster);
   cluster->questions().serve(*inspector);
   cluster->questions().share({[this] { return bans->texts(); },
                               [this](std::string_view text) { bans->told(text); }});

@@ -63,6 +63,7 @@
   X(messages_dropped_no_local, "messages_dropped", "reason", "no_local", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_write_buffer_full, "messages_dropped", "reason", "write_buffer_full", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_session_ended, "messages_dropped", "reason", "session_ended", "Messages that did not reach a receiver, by reason.") \
+  X(messages_dropped_administrator, "messages_dropped", "reason", "administrator", "Messages that did not reach a receiver, by reason.") \
   X(messages_dropped_store_error, "messages_dropped", "reason", "store_error", "Messages that did not reach a receiver, by reason.") \
   X(messages_recognized, "messages_recognized", "", "", "QoS 2 messages that came again from another node and were kept once.") \
   X(messages_redispatched, "messages_redispatched", "", "", "Shared-subscription messages given to another member of the group.") \

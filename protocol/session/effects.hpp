@@ -39,6 +39,7 @@ enum class drop_reason : std::uint8_t {
   output_full,
   not_authorized,
   session_ended,
+  administrator,  // by order
 };
 
 /// What the rules of a session ask of the world. They call nothing else, so

@@ -60,7 +60,7 @@ std::vector<std::uint64_t> outbound_flow::abandon(session_effects& fx) {
   return under_way;
 }
 
-bool outbound_flow::drop_stored(const delivery& message, session_effects& fx) {
+bool outbound_flow::drop_stored(const delivery& message, session_effects& fx, drop_reason why) {
   const auto order = message.stored.order;
   const bool begun =
       std::any_of(restored_.begin(), restored_.end(),
@@ -69,21 +69,47 @@ bool outbound_flow::drop_stored(const delivery& message, session_effects& fx) {
                   [order](const exchange& x) { return x.message.stored.order == order; }) ||
       std::find(settled_.begin(), settled_.end(), order) != settled_.end();
   if (begun) return false;
-  fifo<delivery> kept;
   bool offered = false;
-  for (auto& m : queue_) {
-    if (m.stored.order == order) {
-      queued_bytes_ -= bytes_of(m);
-      offered = true;
-    } else {
-      kept.push_back(std::move(m));
+  if (!queue_.empty() && queue_.front().stored.order == order) {
+    // Mostly so: the oldest goes first.
+    queued_bytes_ -= bytes_of(queue_.front());
+    queue_.pop_front();
+    offered = true;
+  } else {
+    fifo<delivery> kept;
+    for (auto& m : queue_) {
+      if (m.stored.order == order) {
+        queued_bytes_ -= bytes_of(m);
+        offered = true;
+      } else {
+        kept.push_back(std::move(m));
+      }
     }
+    queue_ = std::move(kept);
   }
   if (!offered && order > floor_) dropped_.push_back(order);
-  queue_ = std::move(kept);
-  fx.dropped(*message.body, drop_reason::queue_full);
+  fx.dropped(*message.body, why);
   settle(message, fx);
   return true;
+}
+
+std::uint64_t outbound_flow::drop_queued(session_effects& fx, drop_reason why) {
+  const std::uint64_t count = queue_.size();
+  for (const auto& m : queue_) {
+    fx.dropped(*m.body, why);
+    if (m.stored) settle(m, fx);
+  }
+  queue_.clear();
+  queued_bytes_ = 0;
+  return count;
+}
+
+std::vector<std::uint64_t> outbound_flow::orders_under_way() const {
+  std::vector<std::uint64_t> orders;
+  for (const auto& x : restored_) orders.push_back(x.order);
+  for (const auto& x : inflight_)
+    if (x.message.stored) orders.push_back(x.message.stored.order);
+  return orders;
 }
 
 void outbound_flow::restore(std::vector<stored_exchange> exchanges) {

@@ -63,9 +63,12 @@ class outbound_flow {
   /// except QoS 2 messages in flight [MQTT-4.8.2-5]. Stored ones are left to the caller.
   /// Answers the orders of stored messages whose exchange with this client was begun.
   std::vector<std::uint64_t> abandon(session_effects& fx);
-  /// Drops a stored message because the queue is over its limit; one that is
+  /// Drops a stored message, because the queue is over its limit or by order; one that is
   /// on its way to the client stays. Answers whether it was dropped.
-  bool drop_stored(const delivery& message, session_effects& fx);
+  bool drop_stored(const delivery& message, session_effects& fx,
+                   drop_reason why = drop_reason::queue_full);
+  /// Drops what is queued in memory; answers how many. For a session whose queue is nowhere else.
+  std::uint64_t drop_queued(session_effects& fx, drop_reason why);
 
   void puback(mqtt::packet_id id, std::int64_t now, session_effects& fx);
   void pubrec(mqtt::packet_id id, mqtt::reason_code reason, std::int64_t now, session_effects& fx);
@@ -80,6 +83,10 @@ class outbound_flow {
   /// Unacknowledged QoS 1 messages, to be recorded before the actor goes to sleep.
   std::vector<stored_exchange> unrecorded() const;
 
+  /// What waits in memory, behind what is in flight.
+  const fifo<delivery>& queue() const noexcept { return queue_; }
+  /// The orders of stored messages that are on their way to the client.
+  std::vector<std::uint64_t> orders_under_way() const;
   std::size_t queued() const noexcept { return queue_.size(); }
   std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
   std::size_t inflight() const noexcept { return inflight_count_; }

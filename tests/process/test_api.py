@@ -215,6 +215,39 @@ def test_the_configuration_is_checked_and_reloaded(make_node):
     assert "limits.max_inflight" in answer["message"]
 
 
+def levels(node):
+    return {each["module"]: each["level"]
+            for each in json.loads(ask(node, "GET", "/api/v1/log")[2])["data"]}
+
+
+@pytest.mark.parametrize("reload", ["api", "signal"])
+def test_log_levels_that_were_set_stay_unless_a_reload_changes_that_key(make_node, reload):
+    node = make_node()
+    node.tables["log"] = {"level": "info"}
+    node.start()
+
+    def again():
+        node.write_configuration()
+        if reload == "signal":
+            return node.reload()
+        assert json.loads(ask(node, "POST", "/api/v1/config/reload", body="{}")[2])["applied"]
+
+    assert ask(node, "PUT", "/api/v1/log", body='{"level": "debug", "module": "net"}')[0] == 200
+    node.tables["limits"] = {"max_inflight": 7}
+    again()
+    assert levels(node) == dict.fromkeys(levels(node), "info") | {"net": "debug"}
+    node.tables["log"] = {"level": "debug"}
+    again()
+    assert set(levels(node).values()) == {"debug"} | {levels(node)["audit"]}
+    assert ask(node, "PUT", "/api/v1/log", body='{"level": "trace", "module": "net"}')[0] == 200
+    # What is refused changes nothing, the levels neither.
+    node.tables["log"] = {"level": "info"}
+    node.tables["auth"] = {"password_file": str(node.folder / "no-such-file")}
+    node.write_configuration()
+    refused(ask(node, "POST", "/api/v1/config/reload", body="{}"), 409)
+    assert (levels(node)["net"], levels(node)["session"]) == ("trace", "debug")
+
+
 def test_tokens_of_a_file_change_at_a_reload(make_node):
     node = make_node()
     first = make_token(node.folder, "a", "viewer")

@@ -91,11 +91,12 @@ target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED
                            BOOST_ASIO_DISABLE_HANDLER_TYPE_REQUIREMENTS)
 target_link_libraries(boost_headers INTERFACE Threads::Threads)
 
-# troupe_library(name LINK dependencies...): every .cpp of the calling folder and of the folders in it.
+# troupe_library(name LINK dependencies...): every .cpp of the calling folder and of the folders in
+# it, two deep.
 function(troupe_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp
-       ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cpp)
+       ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/*/*/*.cpp)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})

@@ -129,10 +129,7 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
     if (signal != SIGHUP) continue;
     observe::notify_reloading();
     observe::reopen_log();
-    if (auto next = load(given)) {
-      observe::set_log_level(static_cast<observe::log_level>(next->log.level));
-      running.reload(std::move(next));
-    }
+    if (auto next = load(given)) running.reload(std::move(next));
     observe::notify_ready("Serving devices");
   }
   observe::notify_stopping("Saying goodbye to devices");

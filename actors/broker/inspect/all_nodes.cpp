@@ -19,8 +19,8 @@ using observe::admin_question;
 /// the time is over.
 class all_nodes::gathering : public std::enable_shared_from_this<gathering> {
  public:
-  gathering(std::uint32_t limit, std::function<void(admin_gathered)> done)
-      : limit_(limit), done_(std::move(done)) {}
+  gathering(std::uint32_t limit, row_sum sum, std::function<void(admin_gathered)> done)
+      : limit_(limit), sum_(sum), done_(std::move(done)) {}
 
   void expect(const std::string& name) { silent_.push_back(name); }
   void asked(std::uint64_t request) {
@@ -68,7 +68,7 @@ class all_nodes::gathering : public std::enable_shared_from_this<gathering> {
         answers_, [](const admin_answer& each) { return each.status / 100 == 2; });
     if (good != answers_.end()) {
       const auto status = good->status;
-      whole.answer = merge_pages(std::move(answers_), limit_);
+      whole.answer = merge_pages(std::move(answers_), limit_, sum_);
       whole.answer.status = status;
     } else if (!answers_.empty() && (whole.silent.empty() || answers_.front().status != 404)) {
       whole.answer = std::move(answers_.front());
@@ -80,6 +80,7 @@ class all_nodes::gathering : public std::enable_shared_from_this<gathering> {
   }
 
   const std::uint32_t limit_;
+  const row_sum sum_;
   std::function<void(admin_gathered)> done_;
   std::size_t wanted_ = 0;
   std::mutex mutex_;
@@ -123,7 +124,8 @@ void all_nodes::ask_these(const std::vector<member>& members, admin_question que
       return done(std::move(none));
     }
   }
-  const auto all = std::make_shared<gathering>(question.limit, std::move(done));
+  const auto all = std::make_shared<gathering>(question.limit, here_.sum_of(question.what),
+                                              std::move(done));
   for (const auto& each : wanted) all->expect(each.name);
   all->begin(wanted.size());
   auto& loop = here_.context().loops.loop(0);

@@ -130,7 +130,8 @@ json json_of(const client_view::details& d) {
                    {"too_large", dropped[2]},
                    {"write_buffer_full", dropped[3]},
                    {"not_authorized", dropped[4]},
-                   {"session_ended", dropped[5]}}}}},
+                   {"session_ended", dropped[5]},
+                   {"administrator", dropped[6]}}}}},
                {"waits_for", d.waits_for},
                {"last_disconnect", json()},
                {"will", json()}};

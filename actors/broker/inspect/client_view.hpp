@@ -22,7 +22,7 @@ class subscriber;
 struct client_counts {
   std::array<std::uint64_t, 3> received{};  // by QoS
   std::array<std::uint64_t, 3> sent{};
-  std::array<std::uint64_t, 6> dropped{};  // by troupe::session::drop_reason
+  std::array<std::uint64_t, 7> dropped{};  // by troupe::session::drop_reason
 };
 
 /// How the last connection ended.

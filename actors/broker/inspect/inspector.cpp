@@ -12,7 +12,14 @@ inspector::inspector(broker_context& context, std::string node)
     : context_(context), node_(std::move(node)) {
   add_actor_questions(*this);
   add_client_questions(*this);
+  add_queue_questions(*this);
+  add_topic_questions(*this);
   add_retained_questions(*this);
+}
+
+row_sum inspector::sum_of(std::string_view what) const {
+  const auto found = handlers_.find(what);
+  return found == handlers_.end() ? nullptr : found->second.sum;
 }
 
 void inspector::answer(observe::admin_question question, answered done) {
@@ -28,7 +35,7 @@ void inspector::answer(observe::admin_question question, answered done) {
   question.limit = std::clamp<std::uint32_t>(question.limit, 1, most_rows);
   // Also if the question is dropped with its last step, at the end of the node.
   const auto place = std::shared_ptr<void>(nullptr, [this](void*) { open_.fetch_sub(1); });
-  how->second(question, [place, done = std::move(done)](observe::admin_answer answer) {
+  how->second.how(question, [place, done = std::move(done)](observe::admin_answer answer) {
     done(std::move(answer));
   });
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/broker/context.hpp"
@@ -27,8 +28,12 @@ class inspector {
 
   inspector(broker_context& context, std::string node);
 
-  /// One more kind of question. Before the first of them is asked.
-  void add(std::string what, handler how) { handlers_[std::move(what)] = std::move(how); }
+  /// One more kind of question. Before the first of them is asked. `sum`: of rows that several
+  /// nodes have of the same thing.
+  void add(std::string what, handler how, row_sum sum = nullptr) {
+    handlers_[std::move(what)] = {std::move(how), sum};
+  }
+  row_sum sum_of(std::string_view what) const;
   /// `done` is called once, on any thread, perhaps at once; not at all only if the node ends.
   void answer(observe::admin_question question, answered done);
 
@@ -42,7 +47,11 @@ class inspector {
  private:
   broker_context& context_;
   const std::string node_;
-  std::map<std::string, handler, std::less<>> handlers_;
+  struct known_question {
+    handler how;
+    row_sum sum = nullptr;
+  };
+  std::map<std::string, known_question, std::less<>> handlers_;
   std::atomic<unsigned> open_{0};
 };
 
@@ -50,6 +59,10 @@ class inspector {
 void add_actor_questions(inspector& to);
 /// "clients", "client", "subscriptions", "kick", "discard".
 void add_client_questions(inspector& to);
+/// "queue", "queue_drop": messages that wait for a client.
+void add_queue_questions(inspector& to);
+/// "topics": filters with subscribers.
+void add_topic_questions(inspector& to);
 /// "retained", "retained_one", "retained_erase": of the whole cluster.
 void add_retained_questions(inspector& to);
 

@@ -47,7 +47,8 @@ observe::admin_answer page_rows::merge(std::vector<page_rows>& parts) {
   return merged;
 }
 
-observe::admin_answer merge_pages(std::vector<observe::admin_answer> parts, std::size_t limit) {
+observe::admin_answer merge_pages(std::vector<observe::admin_answer> parts, std::size_t limit,
+                                  row_sum sum) {
   observe::admin_answer whole;
   // Behind the last row of a part that has more, rows of that part are missing.
   std::optional<std::string> bound;
@@ -61,6 +62,10 @@ observe::admin_answer merge_pages(std::vector<observe::admin_answer> parts, std:
     std::move(part.rows.begin(), part.rows.end(), std::back_inserter(whole.rows));
   }
   std::ranges::sort(whole.rows, {}, &observe::admin_row::key);
+  for (std::size_t i = whole.rows.size(); sum != nullptr && i-- > 1;) {
+    auto& before = whole.rows[i - 1];
+    if (before.key == whole.rows[i].key) before.json = sum(before.json, whole.rows[i].json);
+  }
   const auto same = std::ranges::unique(whole.rows, {}, &observe::admin_row::key);
   whole.rows.erase(same.begin(), same.end());
   auto end = bound ? std::ranges::upper_bound(whole.rows, *bound, {}, &observe::admin_row::key)

@@ -44,8 +44,13 @@ class page_rows {
   bool full_ = false;  // has so many that greater keys are of no use
 };
 
-/// One page out of the answers of several nodes; those that are no success are left out.
-observe::admin_answer merge_pages(std::vector<observe::admin_answer> parts, std::size_t limit);
+/// One row out of two of the same key.
+using row_sum = std::string (*)(const std::string& json, const std::string& other);
+
+/// One page out of the answers of several nodes; those that are no success are left out. Of rows
+/// with the same key the first is taken, unless `sum` makes one of them.
+observe::admin_answer merge_pages(std::vector<observe::admin_answer> parts, std::size_t limit,
+                                  row_sum sum = nullptr);
 
 /// Big-endian, so that keys are in the order of numbers.
 std::string ordered(std::uint64_t value);

@@ -81,4 +81,16 @@ bool session_shard::discard_session(const std::string& client_id) {
   return true;
 }
 
+void session_shard::drop_queue(const std::string& client_id, const queue_drop_ptr& order) {
+  const auto it = sessions_.find(client_id);
+  // Of one that is awake elsewhere that node does it.
+  if (it == sessions_.end() || (!it->second.awake && it->second.at != cluster::no_node))
+    return order->end(loading_ ? queue_drop::ending::not_now : queue_drop::ending::no_session);
+  auto& e = it->second;
+  if (e.reading) return order->end(queue_drop::ending::not_now);
+  if (!e.awake) wake_up(e, loop().index());
+  auto* const actor = static_cast<session*>(caf::actor_cast<caf::abstract_actor*>(e.awake));
+  tell(e.awake, deferred{[actor, order] { actor->drop_queue(order); }});
+}
+
 }  // namespace troupe::broker

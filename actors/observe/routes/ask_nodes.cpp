@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 namespace troupe::observe {
-namespace {
 
 http_response refusal(const admin_gathered& all, std::string_view code) {
   if (all.answer.status == 503 && !all.silent.empty()) {
@@ -16,8 +15,6 @@ http_response refusal(const admin_gathered& all, std::string_view code) {
   if (all.answer.status == 404 && !code.empty()) return http_error(404, code, all.answer.message);
   return http_error(all.answer.status, all.answer.message);
 }
-
-}  // namespace
 
 admin_question question_of(std::string what, const http_request& request,
                            std::initializer_list<std::string_view> terms) {
@@ -91,6 +88,22 @@ void reply_one(admin_source& nodes, admin_question question, std::string node,
     response.body = all.answer.rows.front().json + "\n";
     reply(std::move(response));
   });
+}
+
+void reply_outcome(admin_source& nodes, admin_question question,
+                   std::function<std::string(const std::string& json)> audit,
+                   const http_reply& reply) {
+  nodes.ask(std::move(question), {},
+            [reply, audit = std::move(audit)](const admin_gathered& all) {
+              if (all.answer.status / 100 != 2) return reply(refusal(all, {}));
+              if (all.answer.rows.empty())
+                return reply(http_error(404, "There is no such thing."));
+              const auto& outcome = all.answer.rows.front().json;
+              http_response response;
+              response.body = outcome + "\n";
+              response.audit = audit(outcome);
+              reply(std::move(response));
+            });
 }
 
 void reply_order(admin_source& nodes, admin_question question, std::string done,

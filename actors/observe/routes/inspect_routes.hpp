@@ -14,6 +14,12 @@ void add_actor_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 /// `/api/v1/clients...`, `/api/v1/sessions/{clientid}`, `/api/v1/subscriptions`.
 void add_client_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 
+/// `/api/v1/clients/{clientid}/mqueue_messages`: what waits for a client.
+void add_queue_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+/// `/api/v1/topics`: filters with subscribers.
+void add_topic_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
 /// `/api/v1/banned...`: who may not connect.
 void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 

@@ -56,7 +56,8 @@ void add_log_routes(http_router& routes) {
   routes.add({.method = "PUT",
               .path = "/api/v1/log",
               .least = admin_role::admin,
-              .help = "Sets the log level of a module, or of all, until the next reload.",
+              .help = "Sets the log level of a module, or of all, until the node ends or a reload "
+                      "changes log.level.",
               .body = R"({"level": "text", "module?": "text"})",
               .answer = levels_shape,
               .handler = set_levels});

@@ -220,6 +220,31 @@ def test_subscriptions_and_retained_messages(start_node):
     assert ask(node, "GET", "/api/v1/retained", topic="a/#/b")[0] == 400
 
 
+def test_topics_with_subscribers(start_node):
+    node = start_node()
+    kept = [node.connect(f"c{number}") for number in range(4)]
+    for number, client in enumerate(kept):
+        client.subscribe(("a/#", 1), f"own/{number}", f"$share/g{number % 2}/s", "b ä")
+    away = node.connect("away", session_expiry_interval=600)
+    away.subscribe("$share/g0/s", "s", ("a/#", 2))
+    away.disconnect()
+    wait_for(lambda: ids(node, conn_state="disconnected") == ["away"])
+    found = {row["topic"]: row for row in rows(node, "/api/v1/topics", limit=3)}
+    assert list(found) == ["a/#", "b ä", "own/0", "own/1", "own/2", "own/3", "s"]
+    assert {topic: row["subscriptions_cnt"] for topic, row in found.items()} == {
+        "a/#": 5, "b ä": 4, "own/0": 1, "own/1": 1, "own/2": 1, "own/3": 1, "s": 6}
+    assert (found["s"]["groups_cnt"], found["s"]["groups"]) == (2, ["g0", "g1"])
+    assert found["a/#"]["groups"] == [] and not found["a/#"]["groups_more"]
+    assert [row["topic"] for row in rows(node, "/api/v1/topics", match_topic="a/x")] == ["a/#"]
+    assert [row["topic"] for row in rows(node, "/api/v1/topics", topic="s")] == ["s"]
+    assert rows(node, "/api/v1/topics", topic="x") == []
+    kept[3].unsubscribe("own/3")
+    assert rows(node, "/api/v1/topics", topic="own/3") == []
+    for bad in ({"limit": 0}, {"cursor": "%"}, {"color": "red"}):
+        assert ask(node, "GET", "/api/v1/topics", **bad)[0] == 400
+    assert ask(node, "GET", "/api/v1/topics", node="nowhere")[0] == 404
+
+
 # --- a cluster -----------------------------------------------------------------------
 
 
@@ -249,6 +274,15 @@ def test_any_node_answers_for_all_and_says_who_is_silent(make_cluster):
     assert ask(first, "GET", "/api/v1/actors/" + quoted(actor))[1]["serves"] == "c2"
     shown = ask(third, "GET", "/api/v1/clients/c0")[1]
     assert shown["node"] == "n1" and shown["subscriptions"][0]["topic"] == "a/b"
+
+    for number, client in enumerate(clients.values()):
+        client.subscribe("all/+", f"$share/g{number % 2}/s", f"own/{number:02}")
+    for node in cluster.nodes:
+        found = {row["topic"]: row for row in rows(node, "/api/v1/topics", limit=5)}
+        assert list(found) == sorted(["a/b", "all/+", "s", *(f"own/{n:02}" for n in range(12))])
+        assert {found[topic]["subscriptions_cnt"] for topic in ("all/+", "s")} == {12}
+        assert found["s"]["groups"] == ["g0", "g1"] and found["own/07"]["subscriptions_cnt"] == 1
+    assert rows(first, "/api/v1/topics", node="n2", topic="all/+")[0]["subscriptions_cnt"] == 4
 
     # Orders, of a node that has nothing to do with the client.
     assert ask(third, "DELETE", "/api/v1/clients/c1")[0] == 204

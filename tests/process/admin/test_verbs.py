@@ -150,6 +150,11 @@ def test_subscriptions_and_retained_messages(node):
     assert {(row["TOPIC"], row["SHARE"]) for row in found} == {("a/#", "-"), ("$share/g/a/b", "g")}
     assert len(table(ctl(node, "subscriptions", "list", "--share", "g"))) == 1
     assert [s["qos"] for s in data(node, "subscriptions", "list", "--filter", "a/#")] == [1]
+    found = {row["TOPIC"]: row for row in table(ctl(node, "topics", "list"))}
+    assert [(t, r["SUBSCRIPTIONS"], r["GROUPS"]) for t, r in found.items()] == [
+        ("a/#", "1", "0"), ("a/b", "1", "1")]
+    assert [t["topic"] for t in data(node, "topics", "list", "--filter", "a/#")] == ["a/#"]
+    assert len(data(node, "topics", "list", "--match", "a/b")) == 2
     client.publish("r/text", "21 °C", qos=1, retain=True)
     client.publish("r/bytes", b"\x00\xff", qos=1, retain=True)
     rows = {row["TOPIC"]: row for row in table(ctl(node, "retained", "list", "r/+"))}
@@ -164,7 +169,8 @@ def test_subscriptions_and_retained_messages(node):
 @pytest.mark.parametrize("verb", [["clients", "list"], ["sessions", "list"], ["actor", "list"],
                                   ["actor", "top", "--interval", "0.1"], ["actor", "tree"],
                                   ["retained", "list"], ["subscriptions", "list"],
-                                  ["clients", "bans"], ["clients", "show", "c"]])
+                                  ["clients", "bans"], ["clients", "show", "c"], ["metrics"],
+                                  ["clients", "queue", "c"], ["topics", "list"]])
 def test_each_verb_can_be_watched(node, verb):
     client = node.connect("c")
     watching = subprocess.Popen(
@@ -180,6 +186,35 @@ def test_each_verb_can_be_watched(node, verb):
         watching.wait()
         watching.stdout.close()
     client.ping()
+
+
+def test_metrics_are_shown_as_they_are_and_as_json(node):
+    client = node.connect("c")
+    client.publish("t", "1", qos=1)
+    assert ctl(node, "metrics").startswith("# HELP troupe_")
+    samples = data(node, "metrics")
+    received = {each["labels"]["qos"]: each["value"] for each in samples
+                if each["name"] == "troupe_messages_received_total"}
+    assert received == {"0": 0, "1": 1, "2": 0}
+    lag = [each for each in samples if each["name"].endswith("_bucket")]
+    assert lag and all(each["type"] == "histogram" and each["labels"]["le"] for each in lag)
+    # Every sample of the text is there.
+    written = [line for line in ctl(node, "metrics").splitlines() if not line.startswith("#")]
+    assert len(written) == len(samples)
+
+
+def test_what_was_done_to_a_password_file_as_json(tmp_path):
+    file = str(tmp_path / "passwords")
+
+    def passwd(*options, said=None):
+        ran = subprocess.run([troupectl(), "passwd", file, "ada", "--json", *options], input=said,
+                             capture_output=True, text=True, timeout=20, env=clean_environment())
+        return ran.returncode, ran.stdout
+    code, told = passwd("--batch", "--iterations", "1000", said="secret\n")
+    assert (code, json.loads(told)) == (0, {"file": file, "user": "ada", "outcome": "set"})
+    code, told = passwd("--delete")
+    assert (code, json.loads(told)) == (0, {"file": file, "user": "ada", "outcome": "removed"})
+    assert passwd("--delete") == (1, "")
 
 
 def test_any_node_of_a_cluster_tells_of_all(make_cluster):

@@ -152,8 +152,9 @@ void outbound_world::dropped(const mqtt::message& message, drop_reason why) {
   if (++f.dropped > 1) fail("dropped twice");
   const bool right = why == drop_reason::expired      ? message.expired(now_)
                      : why == drop_reason::too_large  ? terms_.maximum_packet_size != 0
-                     : why == drop_reason::queue_full ? f.level != mqtt::qos::at_most_once
-                                                      : why == drop_reason::output_full && !writable_;
+                     : why == drop_reason::queue_full || why == drop_reason::administrator
+                         ? f.level != mqtt::qos::at_most_once
+                         : why == drop_reason::output_full && !writable_;
   if (!right) fail("dropped for a wrong reason");
 }
 

@@ -66,6 +66,8 @@ void outbound_world::step() {
     sleep();
   } else if (what < 470 && durable_) {
     trim();
+  } else if (what < 480) {
+    drop_all();
   } else {
     work();
   }
@@ -286,6 +288,38 @@ void outbound_world::trim() {
         for (const auto& d : oldest)
           if (!settled.contains(d.stored.order) && flow_->drop_stored(d, *this))
             note("trimmed " + std::to_string(d.stored.order));
+      });
+    });
+  });
+}
+
+/// By an administrator's order: all that waits, but not what is on its way to the client.
+void outbound_world::drop_all() {
+  if (!durable_) {
+    turn([&] {
+      const auto queued = flow_->queued();
+      if (flow_->drop_queued(*this, drop_reason::administrator) != queued || flow_->queued() != 0 ||
+          flow_->queued_bytes() != 0)
+        fail("something is queued still");
+    });
+    return;
+  }
+  if (settled_meanwhile_) return;
+  settled_meanwhile_.emplace();
+  store_.read([this] {
+    std::vector<delivery> all;
+    for (const auto& [order, d] : store_.owed) all.push_back(d);
+    mail_.push_back([this, all] {
+      const auto settled = *std::exchange(settled_meanwhile_, std::nullopt);
+      turn([&] {
+        const auto begun = flow_->orders_under_way();
+        for (const auto& d : all) {
+          if (settled.contains(d.stored.order)) continue;
+          const bool dropped = flow_->drop_stored(d, *this, drop_reason::administrator);
+          note((dropped ? "dropped " : "not dropped ") + std::to_string(d.stored.order));
+          const bool under_way = std::ranges::find(begun, d.stored.order) != begun.end();
+          if (dropped && under_way) fail("dropped what is on its way to the client");
+        }
       });
     });
   });

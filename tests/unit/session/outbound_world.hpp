@@ -92,6 +92,7 @@ class outbound_world final : public session_effects {
   void crash();
   void sleep();
   void trim();
+  void drop_all();
   void restart();
   bool busy() const;
   void work();  // one step of whatever is under way

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -31,6 +32,7 @@ std::shared_ptr<options> add_order_options(CLI::App& command) {
   return given;
 }
 
+/// `what`: behind /api/v1/cluster/.
 exit_code send(console& with, const options& given, const std::string& what, const json& order) {
   std::string text;
   try {
@@ -98,6 +100,20 @@ action declare_cluster_plan(CLI::App& command, console& with) {
   const auto given = add_order_options(command);
   command.add_flag("--apply", given->apply, "Move them");
   return [given, &with] { return send(with, *given, "plan", {{"apply", given->apply}}); };
+}
+
+action declare_shard_move(CLI::App& command, console& with) {
+  const auto given = add_order_options(command);
+  const auto shard = std::make_shared<std::uint64_t>();
+  command.add_option("shard", *shard, "Number of the shard, see `cluster shards`")->required();
+  command.add_option("node", given->target, "Name or id of the node")->required();
+  command.footer(
+      "It stays there while that node lives; then the others take it, and the first of its replicas "
+      "gets it.");
+  return [given, shard, &with] {
+    return send(with, *given, "shards/" + std::to_string(*shard) + "/owner",
+                {{"node", given->target}});
+  };
 }
 
 }  // namespace troupe::ctl

@@ -1,19 +1,29 @@
-#include "tools/troupectl/http_client.hpp"
+#include "tools/troupectl/metrics_text.hpp"
+#include "tools/troupectl/showing.hpp"
 #include "tools/troupectl/verbs/declare.hpp"
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include <memory>
-#include <ostream>
+#include <string>
 
 namespace troupe::ctl {
 
+using nlohmann::json;
+
 action declare_metrics(CLI::App& command, console& with) {
-  const auto given = std::make_shared<node_address>();
-  add_address_options(command, *given);
-  return [given, &with] {
-    const auto answer = http_get(resolved(*given, with), "/metrics");
-    if (!answer.problem.empty()) return fail(with, answer);
-    with.out << answer.body;
-    return success;
+  const auto how = add_showing_options(command);
+  return [how, &with] {
+    // The node answers in Prometheus' format: what is shown is made JSON first, as of all verbs.
+    const auto ask = [&](const node_address& at) {
+      auto answer = http_get(at, "/metrics");
+      if (!answer.problem.empty()) return answer;
+      const json body = how->json ? metrics_of(answer.body) : json(answer.body);
+      answer.body = body.dump(how->json ? 2 : -1, ' ', false, json::error_handler_t::replace) + "\n";
+      return answer;
+    };
+    return show(with, *how, ask, [](const json& text) { return text.get<std::string>(); });
   };
 }
 

@@ -3,10 +3,12 @@
 #include "tools/troupectl/verbs/password_prompt.hpp"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <ostream>
 #include <string>
 
 namespace troupe::ctl {
@@ -17,6 +19,7 @@ struct options {
   std::string user;
   bool remove = false;
   bool batch = false;
+  bool json = false;
   std::uint32_t iterations = auth::default_iterations;
 };
 
@@ -35,15 +38,22 @@ std::string read_password(bool batch, std::string& password) {
   return {};
 }
 
+exit_code changed(console& with, const options& given, const char* what) {
+  if (!given.json) return success;
+  const nlohmann::json told = {{"file", given.file}, {"user", given.user}, {"outcome", what}};
+  with.out << told.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  return success;
+}
+
 exit_code change(console& with, const options& given) {
   if (given.remove) {
     const auto problem = auth::remove_user(given.file, given.user);
-    return problem.empty() ? success : fail(with, problem);
+    return problem.empty() ? changed(with, given, "removed") : fail(with, problem);
   }
   std::string password;
   auto problem = read_password(given.batch, password);
   if (problem.empty()) problem = auth::set_user(given.file, given.user, password, given.iterations);
-  return problem.empty() ? success : fail(with, problem);
+  return problem.empty() ? changed(with, given, "set") : fail(with, problem);
 }
 
 }  // namespace
@@ -60,6 +70,7 @@ action declare_passwd(CLI::App& command, console& with) {
   command.add_option("--iterations", given->iterations, "Cost of the hash")
       ->check(CLI::Range(std::uint32_t{1}, auth::max_iterations))
       ->capture_default_str();
+  command.add_flag("--json", given->json, "Print what was done as JSON: file, user, outcome");
   command.footer("A running node reads the file again on SIGHUP.");
   return [given, &with] { return change(with, *given); };
 }

@@ -18,6 +18,8 @@ using kind = column::kind;
 const std::vector<column> subscription_columns{
     {"TOPIC", "/topic"}, {"CLIENT", "/clientid"}, {"NODE", "/node"}, {"CONNECTED", "/connected"},
     {"QOS", "/qos"},     {"SHARE", "/share"},     {"ID", "/subid"}};
+const std::vector<column> topic_columns{
+    {"TOPIC", "/topic"}, {"SUBSCRIPTIONS", "/subscriptions_cnt"}, {"GROUPS", "/groups_cnt"}};
 const std::vector<column> retained_columns{{"TOPIC", "/topic"},
                                            {"QOS", "/qos"},
                                            {"SIZE", "/payload_size", kind::size},
@@ -82,6 +84,24 @@ action declare_subscriptions_match(CLI::App& command, console& with) {
     auto list = given->list;
     add(list.query, "match_topic", given->topic);
     return show_list(with, *how, list, subscription_columns);
+  };
+}
+
+action declare_topics_list(CLI::App& command, console& with) {
+  const auto how = add_showing_options(command);
+  const auto given = std::make_shared<options>(options{{"/api/v1/topics", {}}, {}, {}, {}, {}});
+  auto match = std::make_shared<std::string>();
+  command.add_option("--filter", given->topic, "Exactly this topic filter");
+  command.add_option("--match", *match, "Filters that match this topic");
+  command.add_option("--node", given->node, "Of clients of this node");
+  add_limit_option(command, given->list.limit);
+  command.footer("A filter of shared subscriptions is told without its \"$share\".");
+  return [=, &with] {
+    auto list = given->list;
+    add(list.query, "topic", given->topic);
+    add(list.query, "match_topic", *match);
+    add(list.query, "node", given->node);
+    return show_list(with, *how, list, topic_columns);
   };
 }
 
