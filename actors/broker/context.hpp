@@ -32,6 +32,7 @@ namespace troupe::broker {
 class device_port;
 class peers;
 class store_front;
+class tracer;
 
 /// The latest snapshot of the wildcard index. Written by the index, read by
 /// every topic shard, which looks at the version first and takes the snapshot only when it moved.
@@ -137,6 +138,10 @@ struct broker_context {
   std::atomic<std::uint64_t> subscriptions{0};
   std::atomic<std::uint64_t> shared_subscriptions{0};
   std::atomic<bool> stopping{false};
+  /// Administrators follow messages: all that a hop asks while nobody does, see trace/.
+  std::atomic<bool> tracing{false};
+  tracer* traces = nullptr;  // not null while `tracing`
+  bool traced() const noexcept { return tracing.load(std::memory_order_relaxed); }
   /// Clients are sent to other servers, to the one named here if it is not empty.
   std::atomic<bool> draining{false};
   reloadable<std::string> server_reference;

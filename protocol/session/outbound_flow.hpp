@@ -80,6 +80,9 @@ class outbound_flow {
   /// Unacknowledged QoS 1 messages, to be recorded before the actor goes to sleep.
   std::vector<stored_exchange> unrecorded() const;
 
+  /// The message of an exchange that goes on, or null; also if it is stored and was released.
+  const mqtt::message* sent(mqtt::packet_id id) noexcept;
+
   std::size_t queued() const noexcept { return queue_.size(); }
   std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
   std::size_t inflight() const noexcept { return inflight_count_; }
