@@ -17,6 +17,11 @@ trace_event event_of(const mqtt::message& message, trace_hop hop, std::string te
   return event;
 }
 
+bool followed(broker_context& context, const mqtt::message& message, std::string_view client) {
+  const auto& set = context.traces->here();
+  return set.by_message(message) != 0 || (!client.empty() && set.by_client(client) != 0);
+}
+
 std::string terms_text(mqtt::qos level, mqtt::packet_id id, std::size_t bytes, bool retain) {
   auto text = "QoS " + std::to_string(static_cast<unsigned>(level));
   if (id != 0) text += ", packet " + std::to_string(id);
@@ -46,17 +51,19 @@ void trace_receiver(broker_context& context, const mqtt::message& message, std::
 
 void trace_batch(broker_context& context, const publish_batch& batch, trace_hop hop,
                  cluster::node_id peer) {
-  for (const auto& item : batch.items)
+  for (const auto& item : batch.items) {
+    if (!followed(context, *item.body)) continue;
     trace_message(context, *item.body, hop,
                   hop == trace_hop::forwarded ? "To the owner of its topic shard"
                                               : "At the owner of its topic shard",
                   peer);
+  }
 }
 
 void trace_given_up(broker_context& context, const publish_batch& batch, observe::counter as) {
   const bool cut_off = as == observe::counter::publishes_refused_no_majority;
   for (const auto& item : batch.items) {
-    if (item.token == 0) continue;
+    if (item.token == 0 || !followed(context, *item.body)) continue;
     trace_message(context, *item.body, trace_hop::dropped,
                   cut_off ? "Refused: this node is cut off from the majority of the cluster"
                           : "Refused: nobody served its topic shard in time",

@@ -15,6 +15,9 @@ namespace troupe::broker {
 trace_event event_of(const mqtt::message& message, trace_hop hop, std::string text,
                      std::string reason = {});
 
+/// Whether any trace follows the message, or that receiver of it. Asked before words are made.
+bool followed(broker_context& context, const mqtt::message& message, std::string_view client = {});
+
 /// "QoS 1, packet 5, 12 bytes, retain".
 std::string terms_text(mqtt::qos level, mqtt::packet_id id, std::size_t bytes, bool retain);
 

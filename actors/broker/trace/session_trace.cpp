@@ -91,6 +91,13 @@ trace_slots session_trace::slots(session& s, const trace_set& set) {
   return s.trace_slots_ = found;
 }
 
+bool session_trace::follows(session& s) { return slots(s, s.context_.traces->here()) != 0; }
+
+bool session_trace::follows(session& s, const mqtt::message& message) {
+  const auto& set = s.context_.traces->here();
+  return (slots(s, set) | set.by_message(message)) != 0;
+}
+
 void session_trace::note(session& s, trace_event event) {
   auto& traces = *s.context_.traces;
   const auto& set = traces.here();
@@ -118,6 +125,7 @@ void session_trace::note(session& s, const mqtt::message& message, trace_hop hop
 
 void session_trace::connected(session& s, const connect_order& order) {
   s.trace_version_ = 0;  // it may come from another address than before
+  if (!follows(s)) return;
   const auto& packet = order.packet;
   auto text = "CONNECT from " + order.address + ", " + version_text(packet.version);
   if (!order.username.empty()) text += ", user " + clipped(order.username);
@@ -132,6 +140,7 @@ void session_trace::connected(session& s, const connect_order& order) {
 }
 
 void session_trace::connack(session& s, bool present) {
+  if (!follows(s)) return;
   note(s, client_event(trace_hop::connected,
                        present ? "CONNACK: the session goes on" : "CONNACK: a new session"));
 }
@@ -142,7 +151,7 @@ void session_trace::refused(session& s, const connect_order& order, mqtt::reason
 
 void session_trace::disconnecting(session& s, mqtt::reason_code reason,
                                   std::string_view sentence) {
-  if (s.device_ == nullptr) return;
+  if (s.device_ == nullptr || !follows(s)) return;
   auto text = "DISCONNECT by the broker: " + std::string(sentence);
   auto event = client_event(trace_hop::disconnected, std::move(text));
   event.reason = mqtt::to_string(reason);
@@ -150,6 +159,7 @@ void session_trace::disconnecting(session& s, mqtt::reason_code reason,
 }
 
 void session_trace::gone(session& s, std::string_view why) {
+  if (!follows(s)) return;
   auto text = "The connection is over: " + std::string(why);
   if (s.outbound_.inflight() != 0 || s.outbound_.queued() != 0)
     text += "; " + of(s.outbound_.inflight(), "in flight") + ", " +
@@ -160,6 +170,7 @@ void session_trace::gone(session& s, std::string_view why) {
 
 void session_trace::subscribe(session& s, const mqtt::subscribe_packet& packet,
                               const mqtt::suback_packet& answer) {
+  if (!follows(s)) return;
   auto text = "SUBSCRIBE " + std::to_string(packet.id) + ":";
   constexpr std::size_t shown = 20;
   for (std::size_t i = 0; i < packet.entries.size() && i < answer.reasons.size(); ++i) {
@@ -183,6 +194,7 @@ void session_trace::subscribe(session& s, const mqtt::subscribe_packet& packet,
 
 void session_trace::unsubscribe(session& s, const mqtt::unsubscribe_packet& packet,
                                 const mqtt::suback_packet& answer) {
+  if (!follows(s)) return;
   auto text = "UNSUBSCRIBE " + std::to_string(packet.id) + ":";
   constexpr std::size_t shown = 20;
   for (std::size_t i = 0; i < packet.filters.size() && i < answer.reasons.size(); ++i) {
@@ -225,6 +237,7 @@ void session_trace::will(session& s, const mqtt::message& message, bool allowed)
   auto& traces = *s.context_.traces;
   const auto& set = traces.here();
   mark_published(traces, set, message, slots(s, set));
+  if (!follows(s, message)) return;
   note(s, message, trace_hop::received,
        "The will of " + clipped(s.client_id_) + ", " +
            terms_text(message.level(), 0, message.payload().size(), message.retain()));
@@ -237,6 +250,7 @@ void session_trace::not_routed(session& s, const client_publish& publish,
                                troupe::session::inbound_flow::verdict why) {
   using verdict = troupe::session::inbound_flow::verdict;
   const auto& message = *publish.body;
+  if (!follows(s, message)) return;
   if (why == verdict::duplicate)
     note(s, message, trace_hop::dropped, "It is known: a QoS 2 message that was sent again",
          "duplicate", publish.id);
@@ -251,16 +265,19 @@ void session_trace::not_routed(session& s, const client_publish& publish,
 
 /// An acknowledgement that leaves, to the publisher or (PUBREL) to a receiver.
 void session_trace::answered(session& s, const mqtt::ack_packet& ack) {
+  // What it publishes and is followed is known by its packet id.
+  const bool known = s.rare_ && !s.rare_->traced.empty();
+  if (!known && !follows(s)) return;
   const auto text = ack_text(ack.kind, ack.id, ack.reason);
   const bool last = ack.kind == mqtt::ack_kind::puback || ack.kind == mqtt::ack_kind::pubcomp ||
                     mqtt::is_error(ack.reason);
-  if (ack.kind != mqtt::ack_kind::pubrel && s.rare_) {
-    auto& known = s.rare_->traced;
-    if (const auto it = known.find(ack.id); it != known.end()) {
+  if (ack.kind != mqtt::ack_kind::pubrel && known) {
+    auto& all = s.rare_->traced;
+    if (const auto it = all.find(ack.id); it != all.end()) {
       note(s, *it->second, trace_hop::answered, text,
            mqtt::is_error(ack.reason) ? std::string(mqtt::to_string(ack.reason)) : std::string(),
            ack.id);
-      if (last) known.erase(it);
+      if (last) all.erase(it);
       return;
     }
   }
@@ -279,6 +296,7 @@ std::string session_trace::waits(const session& s) {
 
 void session_trace::delivered(session& s, const troupe::session::delivery& d) {
   const auto& message = *d.body;
+  if (!follows(s, message)) return;
   auto to = "The session of " + clipped(s.client_id_);
   switch (s.phase_) {
     case session::phase::ending:
@@ -313,6 +331,7 @@ void session_trace::delivered(session& s, const deliver_alike& all) {
 
 void session_trace::written(session& s, const troupe::session::publish_out& publish) {
   const auto& message = *publish.body;
+  if (!follows(s, message)) return;
   note(s, message, trace_hop::written,
        "PUBLISH " + terms_text(publish.level, publish.id, message.payload().size(), publish.retain) +
            (publish.dup ? ", again (DUP)" : "") + " to " + clipped(s.client_id_),
@@ -329,33 +348,39 @@ void session_trace::written(session& s, const fan_out& messages) {
 
 void session_trace::read_from_store(session& s,
                                     const std::vector<troupe::session::delivery>& page) {
-  for (const auto& d : page)
+  for (const auto& d : page) {
+    if (!follows(s, *d.body)) continue;
     note(s, *d.body, trace_hop::delivered,
          "The session of " + clipped(s.client_id_) + " has read it from the store; " + waits(s));
+  }
 }
 
 void session_trace::acknowledged(session& s, const client_ack& ack) {
-  const auto text = ack_text(ack.kind, ack.id, ack.reason);
-  if (ack.kind == mqtt::ack_kind::pubrel) {
-    if (s.rare_) {
-      const auto it = s.rare_->traced.find(ack.id);
-      if (it != s.rare_->traced.end())
-        return note(s, *it->second, trace_hop::received, text, {}, ack.id);
-    }
-  } else if (const auto* message = s.outbound_.sent(ack.id)) {
-    return note(s, *message, trace_hop::acknowledged, text + " of " + clipped(s.client_id_),
+  const mqtt::message* message = nullptr;
+  if (ack.kind != mqtt::ack_kind::pubrel) {
+    message = s.outbound_.sent(ack.id);
+  } else if (s.rare_) {
+    const auto it = s.rare_->traced.find(ack.id);
+    if (it != s.rare_->traced.end()) message = it->second.get();
+  }
+  if (message != nullptr ? !follows(s, *message) : !follows(s)) return;
+  const auto hop =
+      ack.kind == mqtt::ack_kind::pubrel ? trace_hop::received : trace_hop::acknowledged;
+  auto text = ack_text(ack.kind, ack.id, ack.reason);
+  if (message != nullptr) {
+    if (hop == trace_hop::acknowledged) text += " of " + clipped(s.client_id_);
+    return note(s, *message, hop, std::move(text),
                 mqtt::is_error(ack.reason) ? std::string(mqtt::to_string(ack.reason))
                                            : std::string(),
                 ack.id);
   }
-  auto event = client_event(ack.kind == mqtt::ack_kind::pubrel ? trace_hop::received
-                                                               : trace_hop::acknowledged,
-                            text);
+  auto event = client_event(hop, std::move(text));
   event.packet = ack.id;
   note(s, std::move(event));
 }
 
 void session_trace::redirected(session& s, const troupe::session::delivery& d) {
+  if (!follows(s, *d.body)) return;
   note(s, *d.body, trace_hop::redirected,
        clipped(s.client_id_) + " does not take it: to another member of " +
            (d.share ? clipped(*d.share) : std::string("its group")));
@@ -367,6 +392,7 @@ void session_trace::outdated(session& s, const mqtt::message& message) {
 }
 
 void session_trace::dropped(session& s, const mqtt::message& message, drop_reason why) {
+  if (!follows(s, message)) return;
   // While packets of the client are worked on, what is refused is its own.
   const bool own = s.input_ != nullptr && why == drop_reason::not_authorized;
   std::string text;

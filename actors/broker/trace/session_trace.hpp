@@ -43,6 +43,9 @@ struct session_trace {
 
  private:
   static trace_slots slots(session& s, const trace_set& set);
+  /// Asked before words are made: what is not followed pays for no text.
+  static bool follows(session& s);
+  static bool follows(session& s, const mqtt::message& message);
   static void note(session& s, trace_event event);
   static void note(session& s, const mqtt::message& message, trace_hop hop, std::string text,
                    std::string reason = {}, mqtt::packet_id packet = 0);

@@ -42,6 +42,24 @@ std::string list_of(const std::vector<receiver>& all) {
                         : std::to_string(others) + " more");
 }
 
+/// To traces of receivers, but those that follow the message itself.
+template <class Make>
+void each_followed(broker_context& context, const mqtt::message& message,
+                   const std::vector<receiver>& all, Make&& make) {
+  auto& traces = *context.traces;
+  const auto& set = traces.here();
+  if (!set.of_clients()) return;
+  const auto told = set.by_message(message);
+  for (const auto& r : all) {
+    const auto to = static_cast<trace_slots>(set.by_client(r.who->client_id()) & ~told);
+    if (to == 0) continue;
+    trace_event event = make(r);
+    event.client = clipped(r.who->client_id());
+    event.at_us = traces.now_us();
+    set.record(to, std::move(event));
+  }
+}
+
 }  // namespace
 
 void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
@@ -49,9 +67,7 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
   const auto& message = *item.body;
   const auto at = "Topic shard " + std::to_string(number(t.shard_));
   const auto& all = *t.to_;
-  const auto& set = context.traces->here();
-  const bool followed = set.by_message(message) != 0;
-  if (followed) {
+  if (context.traces->here().by_message(message) != 0) {
     std::string text = at + ": ";
     if (item.directed)
       text += "a retained message for a new subscription";
@@ -69,16 +85,13 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
                     item.declined ? "No other member of the group takes it"
                                   : "No session subscribes to it",
                     cluster::no_node, "no_subscribers");
-    return;
   }
-  if (!set.of_clients()) return;
-  for (const auto& r : all) {
-    if (set.by_client(r.who->client_id()) == 0) continue;
+  each_followed(context, message, all, [&](const receiver& r) {
     auto text = at + ": " + count_of(all.size(), "receiver") + ", " + name_of(*r.who) +
                 " among them, QoS " + std::to_string(static_cast<unsigned>(r.level));
     if (r.share) text += ", chosen by " + clipped(*r.share);
-    trace_receiver(context, message, r.who->client_id(), trace_hop::matched, std::move(text));
-  }
+    return event_of(message, trace_hop::matched, std::move(text));
+  });
 }
 
 void topic_shard_trace::no_local(topic_shard& t, const mqtt::message& message,
@@ -91,6 +104,8 @@ void topic_shard_trace::no_local(topic_shard& t, const mqtt::message& message,
 
 void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
   const auto& message = *item.body;
+  const auto& set = t.context_.traces->here();
+  if (set.by_message(message) == 0 && !set.of_clients()) return;
   std::map<cluster::node_id, std::uint64_t> nodes;
   for (const auto& r : *t.to_) {
     if (t.role_ && t.for_others(r)) {
@@ -99,7 +114,7 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
       continue;
     }
     if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
-    if (r.who->online()) continue;
+    if (r.who->online() || !followed(t.context_, message, r.who->client_id())) continue;
     trace_receiver(t.context_, message, r.who->client_id(), trace_hop::dropped,
                    name_of(*r.who) + " has no client now, and " +
                        (r.level == mqtt::qos::at_most_once ? "QoS 0 does not wait"
@@ -117,6 +132,7 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
 }
 
 void topic_shard_trace::queue_full(topic_shard& t, const publish_item& item, const receiver& r) {
+  if (!followed(t.context_, *item.body, r.who->client_id())) return;
   const auto& limits = *t.limits_;
   trace_receiver(t.context_, *item.body, r.who->client_id(), trace_hop::dropped,
                  "The queue of " + name_of(*r.who) + " is full: " +
@@ -129,17 +145,19 @@ void topic_shard_trace::queue_full(topic_shard& t, const publish_item& item, con
 
 void topic_shard_trace::arrived(topic_shard& t, const mqtt::message& message,
                                 cluster::node_id from) {
-  const auto& set = t.context_.traces->here();
-  if (set.by_message(message) != 0)
-    return trace_message(t.context_, message, trace_hop::arrived, "For " + list_of(*t.to_), from);
-  for (const auto& r : *t.to_)
-    trace_receiver(t.context_, message, r.who->client_id(), trace_hop::arrived,
-                   "For " + name_of(*r.who), from);
+  if (t.context_.traces->here().by_message(message) != 0)
+    trace_message(t.context_, message, trace_hop::arrived, "For " + list_of(*t.to_), from);
+  each_followed(t.context_, message, *t.to_, [&](const receiver& r) {
+    auto event = event_of(message, trace_hop::arrived, "For " + name_of(*r.who));
+    event.peer = number(from);
+    return event;
+  });
 }
 
 void topic_shard_trace::committed(topic_shard& t, const topic_shard::part& which, bool ok) {
   for (const auto& p : which.parcels)
     for (const auto& d : p.messages) {
+      if (!followed(t.context_, *d.body, p.to->client_id())) continue;
       if (ok)
         trace_receiver(t.context_, *d.body, p.to->client_id(), trace_hop::committed,
                        "In the store for " + name_of(*p.to));
@@ -153,9 +171,10 @@ void topic_shard_trace::committed(topic_shard& t, const topic_shard::part& which
 void topic_shard_trace::not_awake(topic_shard& t, const topic_shard::parcel& p) {
   const auto at = p.to->awake_at();
   for (const auto& d : p.messages) {
+    if (!followed(t.context_, *d.body, p.to->client_id())) continue;
     if (t.role_ && at != cluster::no_node)
       trace_receiver(t.context_, *d.body, p.to->client_id(), trace_hop::forwarded,
-                     "To where " + name_of(*p.to) + " is connected", at);
+                     "To where the session of " + name_of(*p.to) + " is awake", at);
     else if (d.stored)
       trace_receiver(t.context_, *d.body, p.to->client_id(), trace_hop::queued,
                      name_of(*p.to) + " is asleep: it waits in the store");

@@ -318,6 +318,28 @@ TEST_CASE("an expired message says so to who waits for it", "[trace]") {
   CHECK(has(hops(t.log("c")), "dropped expired"));
 }
 
+TEST_CASE("what waits in the store keeps its number", "[trace]") {
+  traced_rig t;
+  auto& c = t.rig.connected("c", {true, 600});
+  c.subscribe("q", qos::at_least_once);
+  t.rig.run();
+  c.cut();
+  t.rig.run();
+  t.rig.advance(t.rig.limits->passivation_delay_ms + 1'000);
+  REQUIRE(t.start("c", trace_kind::client, "c") == "");
+  t.rig.connected("publisher").publish("q", "1", qos::at_least_once);
+  t.rig.run();
+  CHECK(hops(t.log("c")) == strings{"matched", "committed", "queued"});
+  c.connect({false, 600});
+  t.rig.run();
+  REQUIRE(c.received.size() == 1);
+  const auto events = t.log("c");
+  const auto* written = find(events, "written", "c");
+  REQUIRE(written != nullptr);
+  CHECK((*written)["message"] == (*find(events, "committed", "c"))["message"]);
+  CHECK((*find(events, "acknowledged", "c"))["message"] == (*written)["message"]);
+}
+
 TEST_CASE("pages of a log go on where the last one ended; what a ring lost is counted",
           "[trace]") {
   traced_rig t;
