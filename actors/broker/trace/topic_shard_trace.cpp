@@ -92,6 +92,32 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
     if (r.share) text += ", chosen by " + clipped(*r.share);
     return event_of(message, trace_hop::matched, std::move(text));
   });
+  passed_over(t, message);
+}
+
+/// To traces of members of a shared group, if another one was chosen. Only here are their names
+/// known, if their sessions are of this node.
+void topic_shard_trace::passed_over(topic_shard& t, const mqtt::message& message) {
+  auto& traces = *t.context_.traces;
+  const auto& set = traces.here();
+  if (!set.of_clients()) return;
+  for (const auto& chosen : *t.to_) {
+    if (!chosen.share) continue;
+    t.matcher_.each_match(std::string(message.topic()), [&](std::string_view, const route& r) {
+      if (!r.group || *r.group->name != *chosen.share) return;
+      for (const auto& member : r.group->members) {
+        const auto to = set.by_client(member.who->client_id());
+        if (to == 0 || member.who == chosen.who) continue;
+        auto event = event_of(message, trace_hop::matched,
+                              clipped(*chosen.share) + " gives it to " + name_of(*chosen.who) +
+                                  ", not to " + name_of(*member.who),
+                              "other_member");
+        event.client = clipped(member.who->client_id());
+        event.at_us = traces.now_us();
+        set.record(to, std::move(event));
+      }
+    });
+  }
 }
 
 void topic_shard_trace::no_local(topic_shard& t, const mqtt::message& message,

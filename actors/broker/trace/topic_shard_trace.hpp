@@ -18,6 +18,9 @@ struct topic_shard_trace {
   static void committed(topic_shard& t, const topic_shard::part& which, bool ok);
   /// The session has no actor here.
   static void not_awake(topic_shard& t, const topic_shard::parcel& p);
+
+ private:
+  static void passed_over(topic_shard& t, const mqtt::message& message);
 };
 
 }  // namespace troupe::broker

@@ -296,6 +296,37 @@ TEST_CASE("a client is followed as the publisher, too, and nobody else is", "[tr
   CHECK(std::ranges::count(hops(events), "dropped no_subscribers") == 1);
 }
 
+TEST_CASE("a member of a group hears who was chosen in its place", "[trace]") {
+  traced_rig t;
+  auto& publisher = t.rig.connected("publisher");
+  for (const auto* who : {"one", "two"})
+    t.rig.connected(who).subscribe("$share/g/q/+", qos::at_least_once);
+  t.rig.run();
+  REQUIRE(t.start("one", trace_kind::client, "one") == "");
+  for (int i = 0; i < 2; ++i) {
+    publisher.publish("q/1", "x", qos::at_least_once);
+    t.rig.run();
+  }
+  const auto all = hops(t.log("one"));
+  CHECK(std::ranges::count(all, "matched") == 1);
+  CHECK(std::ranges::count(all, "matched other_member") == 1);
+  CHECK(std::ranges::count(all, "written") == 1);
+}
+
+TEST_CASE("that a publisher does not want its own messages back is a reason", "[trace]") {
+  traced_rig t;
+  auto& own = t.rig.connected("own");
+  troupe::mqtt::subscription_options options;
+  options.no_local = true;
+  own.subscribe("x", qos::at_least_once, 0, options);
+  t.rig.run();
+  REQUIRE(t.start("own", trace_kind::client, "own") == "");
+  own.publish("x", "1", qos::at_least_once);
+  t.rig.run();
+  CHECK(hops(t.log("own")) == strings{"received", "dropped no_local", "matched",
+                                      "dropped no_subscribers", "answered"});
+}
+
 TEST_CASE("an expired message says so to who waits for it", "[trace]") {
   traced_rig t;
   auto& c = t.rig.connected("c", {true, 600});
