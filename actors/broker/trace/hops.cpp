@@ -30,6 +30,13 @@ std::string terms_text(mqtt::qos level, mqtt::packet_id id, std::size_t bytes, b
   return text;
 }
 
+std::string full_text(std::string_view client, std::uint64_t messages, std::uint64_t bytes,
+                      const broker_limits& limits) {
+  return "The queue of " + clipped(client) + " is full: " + std::to_string(messages) + " of " +
+         std::to_string(limits.max_queued_messages) + " messages, " + std::to_string(bytes) +
+         " of " + std::to_string(limits.max_queued_bytes) + " bytes";
+}
+
 void trace_message(broker_context& context, const mqtt::message& message, trace_hop hop,
                    std::string text, cluster::node_id peer, std::string reason) {
   trace_receiver(context, message, {}, hop, std::move(text), peer, std::move(reason));

@@ -21,6 +21,10 @@ bool followed(broker_context& context, const mqtt::message& message, std::string
 /// "QoS 1, packet 5, 12 bytes, retain".
 std::string terms_text(mqtt::qos level, mqtt::packet_id id, std::size_t bytes, bool retain);
 
+/// Why a queue takes no more: "The queue of c is full: 2 of 2 messages, 128 of 4096 bytes".
+std::string full_text(std::string_view client, std::uint64_t messages, std::uint64_t bytes,
+                      const broker_limits& limits);
+
 /// A hop of a message that concerns all of its receivers: for traces of its topic and of its publisher.
 void trace_message(broker_context& context, const mqtt::message& message, trace_hop hop,
                    std::string text, cluster::node_id peer = cluster::no_node,

@@ -398,11 +398,9 @@ void session_trace::dropped(session& s, const mqtt::message& message, drop_reaso
   std::string text;
   switch (why) {
     case drop_reason::queue_full:
-      text = "The queue of " + clipped(s.client_id_) + " is full: " +
-             of(s.durable() ? s.who_->owed() : s.outbound_.queued(), "messages") + ", " +
-             of(s.durable() ? s.who_->owed_bytes() : s.outbound_.queued_bytes(), "bytes") +
-             " of " + std::to_string(s.limits_->max_queued_messages) + " and " +
-             std::to_string(s.limits_->max_queued_bytes);
+      text = full_text(s.client_id_, s.durable() ? s.who_->owed() : s.outbound_.queued(),
+                       s.durable() ? s.who_->owed_bytes() : s.outbound_.queued_bytes(),
+                       *s.limits_);
       break;
     case drop_reason::expired:
       text = "It expired before it could be sent to " + clipped(s.client_id_);

@@ -159,13 +159,8 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
 
 void topic_shard_trace::queue_full(topic_shard& t, const publish_item& item, const receiver& r) {
   if (!followed(t.context_, *item.body, r.who->client_id())) return;
-  const auto& limits = *t.limits_;
   trace_receiver(t.context_, *item.body, r.who->client_id(), trace_hop::dropped,
-                 "The queue of " + name_of(*r.who) + " is full: " +
-                     count_of(r.who->owed(), "message") + ", " +
-                     count_of(r.who->owed_bytes(), "byte") + " of " +
-                     std::to_string(limits.max_queued_messages) + " and " +
-                     std::to_string(limits.max_queued_bytes),
+                 full_text(name_of(*r.who), r.who->owed(), r.who->owed_bytes(), *t.limits_),
                  cluster::no_node, "queue_full");
 }
 

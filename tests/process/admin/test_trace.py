@@ -139,7 +139,7 @@ def test_every_drop_has_its_reason(node):
     assert {e["reason"] for e in mine if e["event"] == "dropped"} == {
         "expired", "queue_full", "not_connected"}
     full = [e for e in mine if e.get("reason") == "queue_full"]
-    assert len(full) == 2 and "The queue of away is full: 2 messages" in full[0]["text"]
+    assert len(full) == 2 and "The queue of away is full: 2 of 2 messages" in full[0]["text"]
     assert [e["text"].split(",")[0] for e in mine if e["event"] == "connected"][0].startswith(
         "CONNECT from 127.0.0.1")
     times = [e["at_us"] for e in mine]
@@ -276,7 +276,7 @@ def test_a_message_is_followed_over_nodes(make_cluster, tmp_path):
     # What the one that was away did not get, as any node tells it.
     mine = until(second, "away", dropped("queue_full"))
     full = [e for e in mine if e.get("reason") == "queue_full"]
-    assert len(full) == 2 and full[0]["text"].startswith("The queue of away is full: 2 messages")
+    assert len(full) == 2 and full[0]["text"].startswith("The queue of away is full: 2 of 2 messages")
     time.sleep(1.2)  # what waits expires
     back = second.connect("away", clean_start=False, session_present=True,
                           session_expiry_interval=600)

@@ -266,7 +266,7 @@ TEST_CASE("why a client does not get a message is told with the reason", "[trace
   CHECK(has(hops(events), "committed"));
   for (const auto& e : events)
     if (e.value("reason", std::string()) == "queue_full")
-      CHECK(e["text"].get<std::string>().find("The queue of away is full: 1 message") == 0);
+      CHECK(e["text"].get<std::string>().find("The queue of away is full: 1 of 1 messages") == 0);
   // All hops of one message have its number, though its publisher is not followed.
   std::map<std::string, int> messages;
   for (const auto& e : events)
