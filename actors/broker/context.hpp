@@ -13,6 +13,7 @@
 #include "actors/broker/interfaces.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "actors/broker/routing/share_chooser.hpp"
+#include "actors/broker/trace/trace_gate.hpp"
 #include "actors/observe/counters.hpp"
 #include "actors/runtime/inspect/side_lane.hpp"
 #include "actors/runtime/run_loop.hpp"
@@ -138,10 +139,11 @@ struct broker_context {
   std::atomic<std::uint64_t> subscriptions{0};
   std::atomic<std::uint64_t> shared_subscriptions{0};
   std::atomic<bool> stopping{false};
-  /// Administrators follow messages: all that a hop asks while nobody does, see trace/.
-  std::atomic<bool> tracing{false};
-  tracer* traces = nullptr;  // not null while `tracing`
-  bool traced() const noexcept { return tracing.load(std::memory_order_relaxed); }
+  trace_gate tracing;
+  tracer* traces = nullptr;  // not null while something is traced
+  /// Administrators follow messages: all that a hop asks while nobody does.
+  bool traced() const noexcept { return tracing.open(); }
+  bool traced(const mqtt::message& message) const noexcept { return tracing.open(message); }
   /// Clients are sent to other servers, to the one named here if it is not empty.
   std::atomic<bool> draining{false};
   reloadable<std::string> server_reference;

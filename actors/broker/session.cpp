@@ -207,7 +207,7 @@ void session::send_connack() {
   if (!order_) return;
   const auto order = std::exchange(order_, nullptr);
   const bool present = !fresh_;
-  if (context_.traced()) session_trace::connack(*this, present);
+  if (session_trace::on(*this)) session_trace::connack(*this, present);
   fresh_ = false;
   if (device_ == nullptr) return;  // it is gone already; client_gone is on its way
   const auto& packet = order->packet;
@@ -261,7 +261,7 @@ void session::on_gone(const client_gone& gone) {
 }
 
 void session::say_farewell(std::string_view why) {
-  if (context_.traced()) session_trace::gone(*this, why);
+  if (session_trace::on(*this)) session_trace::gone(*this, why);
   if (!last_) last_ = std::make_unique<farewell>();
   last_->why = why;
   last_->at = now();

@@ -86,7 +86,7 @@ void session::on_publish(client_publish& publish) {
   if (once && result.what == troupe::session::inbound_flow::verdict::not_now)
     refused_at(context_.shard_of(message.topic()));
   if (result.what != troupe::session::inbound_flow::verdict::route) {
-    if (context_.traced()) session_trace::not_routed(*this, publish, result.what);
+    if (session_trace::on(*this, message)) session_trace::not_routed(*this, publish, result.what);
     return;
   }
   if (!allowed) {
@@ -181,7 +181,8 @@ void session::on_deliver(const deliver_alike& all) {
 
 void session::on_deliver(troupe::session::deliveries& messages) {
   if (context_.traced())
-    for (const auto& d : messages) session_trace::delivered(*this, d);
+    for (const auto& d : messages)
+      if (session_trace::on(*this, *d.body)) session_trace::delivered(*this, d);
   if (phase_ == phase::ending) {
     // It was chosen for its group before that was known; what stands in the store is handed over.
     for (const auto& d : messages)
@@ -197,7 +198,7 @@ void session::on_deliver(troupe::session::deliveries& messages) {
       continue;
     }
     if (d.replayed && outdated(d.body->topic())) {
-      if (context_.traced()) session_trace::outdated(*this, *d.body);
+      if (session_trace::on(*this, *d.body)) session_trace::outdated(*this, *d.body);
       settle(d.stored, d.body->footprint());
       continue;
     }

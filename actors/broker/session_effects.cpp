@@ -15,7 +15,7 @@ using observe::counter;
 void session::send(const troupe::session::publish_out& publish) {
   if (device_ == nullptr) return;
   ++counts().sent[static_cast<std::size_t>(publish.level)];
-  if (context_.traced()) session_trace::written(*this, publish);
+  if (session_trace::on(*this, *publish.body)) session_trace::written(*this, publish);
   device_->send(publish);
 }
 void session::send(const mqtt::ack_packet& ack) {
@@ -33,7 +33,7 @@ bool session::writable() {
 }
 
 void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
-  if (context_.traced()) session_trace::disconnecting(*this, reason, sentence);
+  if (session_trace::on(*this)) session_trace::disconnecting(*this, reason, sentence);
   // Nothing more is said to it or heard of it; client_gone follows.
   input_over_ = true;
   if (auto* device = std::exchange(device_, nullptr)) device->disconnect(reason, sentence);
@@ -70,7 +70,7 @@ void session::route(troupe::session::routed_publish publish) {
 }
 
 void session::redispatch(const troupe::session::delivery& message) {
-  if (context_.traced()) session_trace::redirected(*this, message);
+  if (session_trace::on(*this, *message.body)) session_trace::redirected(*this, message);
   second_choice_for(message);
 }
 
@@ -107,7 +107,7 @@ void session::dropped(const mqtt::message& message, troupe::session::drop_reason
       break;
   }
   context_.count(what);
-  if (context_.traced()) session_trace::dropped(*this, message, why);
+  if (session_trace::on(*this, message)) session_trace::dropped(*this, message, why);
   ++counts().dropped[static_cast<std::size_t>(why)];
   if (observe::log_enabled(observe::log_module::session, observe::log_level::debug))
     observe::log_limited(observe::log_module::session, observe::log_level::debug, "Message dropped",

@@ -191,7 +191,7 @@ bool session::begin_anew(std::uint64_t with_epoch) {
 void session::vanish(mqtt::reason_code reason) {
   disconnect(reason, mqtt::to_string(reason));
   if (connected_) {
-    if (context_.traced()) session_trace::gone(*this, mqtt::to_string(reason));
+    if (session_trace::on(*this)) session_trace::gone(*this, mqtt::to_string(reason));
     if (context_.client_event)
       context_.client_event(false, client_id_, username_, {}, mqtt::to_string(reason));
     go_offline();

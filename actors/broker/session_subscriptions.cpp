@@ -33,7 +33,7 @@ void session::on_subscribe(const mqtt::subscribe_packet& packet) {
       return disconnect(reason, "No Local on a shared subscription");
     change.answer.reasons.push_back(reason);
   }
-  if (context_.traced()) session_trace::subscribe(*this, packet, change.answer);
+  if (session_trace::on(*this)) session_trace::subscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
     after_.push_back({after_commit::kind::change, token, false});
@@ -110,7 +110,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
     subscriptions_.erase(it);
     change.answer.reasons.push_back(mqtt::reason_code::success);
   }
-  if (context_.traced()) session_trace::unsubscribe(*this, packet, change.answer);
+  if (session_trace::on(*this)) session_trace::unsubscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
     after_.push_back({after_commit::kind::change, token, false});

@@ -188,7 +188,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     waits = true;
   }
   find_receivers(item, several);
-  if (context_.traced()) topic_shard_trace::matched(*this, item);
+  if (topic_shard_trace::on(*this, message)) topic_shard_trace::matched(*this, item);
   if (message.retain() && !item.directed && !item.declined && (!role_ || role_->is_owner())) {
     keep_retained(message, part_of(pending, shard_).writes);
     waits = true;
@@ -199,7 +199,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     return waits;
   }
   if (to_ == last_match_.alike.get()) {
-    if (context_.traced()) topic_shard_trace::handing(*this, item);
+    if (topic_shard_trace::on(*this, message)) topic_shard_trace::handing(*this, item);
     fan(item, now);
     return waits;
   }
@@ -210,7 +210,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
 bool topic_shard::hand_to(const publish_item& item, commitment& pending,
                           std::vector<parcel>& now) {
   if (role_) find_mixed();
-  if (context_.traced()) topic_shard_trace::handing(*this, item);
+  if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::handing(*this, item);
   const auto kept = owe(item, pending);
   if (kept == to_->size()) return true;
   bool waits = kept != 0;
@@ -278,7 +278,7 @@ void topic_shard::match(const mqtt::message& message, bool several) {
   to_ = &c.receivers;
   const auto skipped = matcher_.no_local() - before;
   if (skipped != 0) context_.count(counter::messages_dropped_no_local, skipped);
-  if (skipped != 0 && context_.traced()) topic_shard_trace::no_local(*this, message, skipped);
+  if (skipped != 0 && context_.traced(message)) topic_shard_trace::no_local(*this, message, skipped);
   // A publisher sends to the same topic many times in a row; groups choose for each message.
   c.valid = several && skipped == 0 &&
             std::none_of(c.receivers.begin(), c.receivers.end(),
@@ -348,7 +348,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
       if (r.share && !publishing_) pending.full.push_back(r.who->id());
       if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
-        if (context_.traced()) topic_shard_trace::queue_full(*this, item, r);
+        if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::queue_full(*this, item, r);
         continue;
       }
       if (r.who->ask_trim()) overfull_.push_back(r.who);

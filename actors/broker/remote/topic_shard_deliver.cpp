@@ -168,7 +168,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     item.by = each.by();
     item.chosen = each.chosen();
     resolve(each, pending);
-    if (context_.traced()) topic_shard_trace::arrived(*this, *item.body, from);
+    if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::arrived(*this, *item.body, from);
     if (!to_->empty()) hand_to(item, pending, now);
   }
   if (!pending.parts.empty())

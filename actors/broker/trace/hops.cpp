@@ -59,7 +59,7 @@ void trace_receiver(broker_context& context, const mqtt::message& message, std::
 void trace_batch(broker_context& context, const publish_batch& batch, trace_hop hop,
                  cluster::node_id peer) {
   for (const auto& item : batch.items) {
-    if (!followed(context, *item.body)) continue;
+    if (!context.traced(*item.body) || !followed(context, *item.body)) continue;
     trace_message(context, *item.body, hop,
                   hop == trace_hop::forwarded ? "To the owner of its topic shard"
                                               : "At the owner of its topic shard",
@@ -70,7 +70,7 @@ void trace_batch(broker_context& context, const publish_batch& batch, trace_hop 
 void trace_given_up(broker_context& context, const publish_batch& batch, observe::counter as) {
   const bool cut_off = as == observe::counter::publishes_refused_no_majority;
   for (const auto& item : batch.items) {
-    if (item.token == 0 || !followed(context, *item.body)) continue;
+    if (item.token == 0 || !context.traced(*item.body) || !followed(context, *item.body)) continue;
     trace_message(context, *item.body, trace_hop::dropped,
                   cut_off ? "Refused: this node is cut off from the majority of the cluster"
                           : "Refused: nobody served its topic shard in time",

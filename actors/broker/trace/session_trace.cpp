@@ -217,7 +217,7 @@ void session_trace::published(session& s, const client_publish& publish, bool al
   const auto& set = traces.here();
   const auto& message = *publish.body;
   mark_published(traces, set, message, slots(s, set));
-  if (set.by_message(message) == 0) return;
+  if (!s.context_.traced(message) || set.by_message(message) == 0) return;
   note(s, message, trace_hop::received,
        "PUBLISH " + terms_text(message.level(), publish.id, message.payload().size(),
                                message.retain()) +
@@ -267,7 +267,7 @@ void session_trace::not_routed(session& s, const client_publish& publish,
 void session_trace::answered(session& s, const mqtt::ack_packet& ack) {
   // What it publishes and is followed is known by its packet id.
   const bool known = s.rare_ && !s.rare_->traced.empty();
-  if (!known && !follows(s)) return;
+  if (!known && (!on(s) || !follows(s))) return;
   const auto text = ack_text(ack.kind, ack.id, ack.reason);
   const bool last = ack.kind == mqtt::ack_kind::puback || ack.kind == mqtt::ack_kind::pubcomp ||
                     mqtt::is_error(ack.reason);
@@ -322,6 +322,7 @@ void session_trace::delivered(session& s, const troupe::session::delivery& d) {
 
 void session_trace::delivered(session& s, const deliver_alike& all) {
   for (const auto& body : all.messages->messages()) {
+    if (!on(s, *body)) continue;
     troupe::session::delivery d;
     d.body = body;
     d.level = all.level;
@@ -340,6 +341,7 @@ void session_trace::written(session& s, const troupe::session::publish_out& publ
 
 void session_trace::written(session& s, const fan_out& messages) {
   for (const auto& body : messages.messages()) {
+    if (!on(s, *body)) continue;
     troupe::session::publish_out publish;
     publish.body = body.get();
     written(s, publish);
@@ -349,7 +351,7 @@ void session_trace::written(session& s, const fan_out& messages) {
 void session_trace::read_from_store(session& s,
                                     const std::vector<troupe::session::delivery>& page) {
   for (const auto& d : page) {
-    if (!follows(s, *d.body)) continue;
+    if (!on(s, *d.body) || !follows(s, *d.body)) continue;
     note(s, *d.body, trace_hop::delivered,
          "The session of " + clipped(s.client_id_) + " has read it from the store; " + waits(s));
   }
@@ -363,7 +365,8 @@ void session_trace::acknowledged(session& s, const client_ack& ack) {
     const auto it = s.rare_->traced.find(ack.id);
     if (it != s.rare_->traced.end()) message = it->second.get();
   }
-  if (message != nullptr ? !follows(s, *message) : !follows(s)) return;
+  if (message != nullptr ? !on(s, *message) || !follows(s, *message) : !on(s) || !follows(s))
+    return;
   const auto hop =
       ack.kind == mqtt::ack_kind::pubrel ? trace_hop::received : trace_hop::acknowledged;
   auto text = ack_text(ack.kind, ack.id, ack.reason);

@@ -8,9 +8,19 @@
 
 namespace troupe::broker {
 
-/// What a session tells of its client and of messages from and for it. Called only while
-/// broker_context::traced(), on the home loop of the session.
+/// What a session tells of its client and of messages from and for it. Called on the home loop of
+/// the session.
 struct session_trace {
+  /// Whether its client may be followed; asked before each of the others.
+  static bool on(const session& s) noexcept {
+    return s.context_.traced() &&
+           (s.trace_slots_ != 0 || s.trace_version_ != s.context_.tracing.version());
+  }
+  /// The same, or that message.
+  static bool on(const session& s, const mqtt::message& message) noexcept {
+    return s.context_.traced() && (s.context_.traced(message) || on(s));
+  }
+
   // --- of the client ---
   static void connected(session& s, const connect_order& order);
   static void connack(session& s, bool present);

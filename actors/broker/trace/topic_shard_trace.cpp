@@ -48,10 +48,10 @@ void each_followed(broker_context& context, const mqtt::message& message,
                    const std::vector<receiver>& all, Make&& make) {
   auto& traces = *context.traces;
   const auto& set = traces.here();
-  if (!set.of_clients()) return;
-  const auto told = set.by_message(message);
   for (const auto& r : all) {
-    const auto to = static_cast<trace_slots>(set.by_client(r.who->client_id()) & ~told);
+    auto to = set.by_client(r.who->client_id());
+    if (to == 0) continue;
+    to = static_cast<trace_slots>(to & ~set.by_message(message));
     if (to == 0) continue;
     trace_event event = make(r);
     event.client = clipped(r.who->client_id());
@@ -65,10 +65,10 @@ void each_followed(broker_context& context, const mqtt::message& message,
 void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
   auto& context = t.context_;
   const auto& message = *item.body;
-  const auto at = "Topic shard " + std::to_string(number(t.shard_));
   const auto& all = *t.to_;
-  if (context.traces->here().by_message(message) != 0) {
-    std::string text = at + ": ";
+  const auto at = [&] { return "Topic shard " + std::to_string(number(t.shard_)) + ": "; };
+  if (context.traced(message) && context.traces->here().by_message(message) != 0) {
+    auto text = at();
     if (item.directed)
       text += "a retained message for a new subscription";
     else if (item.declined)
@@ -86,8 +86,9 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
                                   : "No session subscribes to it",
                     cluster::no_node, "no_subscribers");
   }
+  if (!context.tracing.of_clients()) return;
   each_followed(context, message, all, [&](const receiver& r) {
-    auto text = at + ": " + count_of(all.size(), "receiver") + ", " + name_of(*r.who) +
+    auto text = at() + count_of(all.size(), "receiver") + ", " + name_of(*r.who) +
                 " among them, QoS " + std::to_string(static_cast<unsigned>(r.level));
     if (r.share) text += ", chosen by " + clipped(*r.share);
     return event_of(message, trace_hop::matched, std::move(text));
@@ -100,7 +101,6 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
 void topic_shard_trace::passed_over(topic_shard& t, const mqtt::message& message) {
   auto& traces = *t.context_.traces;
   const auto& set = traces.here();
-  if (!set.of_clients()) return;
   for (const auto& chosen : *t.to_) {
     if (!chosen.share) continue;
     t.matcher_.each_match(std::string(message.topic()), [&](std::string_view, const route& r) {
@@ -130,17 +130,19 @@ void topic_shard_trace::no_local(topic_shard& t, const mqtt::message& message,
 
 void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
   const auto& message = *item.body;
-  const auto& set = t.context_.traces->here();
-  if (set.by_message(message) == 0 && !set.of_clients()) return;
+  const bool goes_on = t.context_.traced(message) && followed(t.context_, message);
+  if (!goes_on && !t.context_.tracing.of_clients()) return;
   std::map<cluster::node_id, std::uint64_t> nodes;
   for (const auto& r : *t.to_) {
     if (t.role_ && t.for_others(r)) {
+      if (!goes_on) continue;
       ++nodes[r.who->kept() ? t.role_->view().owner(r.who->id().shard()).node
                             : r.who->announcer()];
       continue;
     }
     if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
-    if (r.who->online() || !followed(t.context_, message, r.who->client_id())) continue;
+    if (r.who->online() ||
+        !followed(t.context_, message, r.who->client_id())) continue;
     trace_receiver(t.context_, message, r.who->client_id(), trace_hop::dropped,
                    name_of(*r.who) + " has no client now, and " +
                        (r.level == mqtt::qos::at_most_once ? "QoS 0 does not wait"
@@ -166,7 +168,7 @@ void topic_shard_trace::queue_full(topic_shard& t, const publish_item& item, con
 
 void topic_shard_trace::arrived(topic_shard& t, const mqtt::message& message,
                                 cluster::node_id from) {
-  if (t.context_.traces->here().by_message(message) != 0)
+  if (t.context_.traced(message) && followed(t.context_, message))
     trace_message(t.context_, message, trace_hop::arrived, "For " + list_of(*t.to_), from);
   each_followed(t.context_, message, *t.to_, [&](const receiver& r) {
     auto event = event_of(message, trace_hop::arrived, "For " + name_of(*r.who));
@@ -178,7 +180,7 @@ void topic_shard_trace::arrived(topic_shard& t, const mqtt::message& message,
 void topic_shard_trace::committed(topic_shard& t, const topic_shard::part& which, bool ok) {
   for (const auto& p : which.parcels)
     for (const auto& d : p.messages) {
-      if (!followed(t.context_, *d.body, p.to->client_id())) continue;
+      if (!on(t, *d.body) || !followed(t.context_, *d.body, p.to->client_id())) continue;
       if (ok)
         trace_receiver(t.context_, *d.body, p.to->client_id(), trace_hop::committed,
                        "In the store for " + name_of(*p.to));
@@ -192,7 +194,7 @@ void topic_shard_trace::committed(topic_shard& t, const topic_shard::part& which
 void topic_shard_trace::not_awake(topic_shard& t, const topic_shard::parcel& p) {
   const auto at = p.to->awake_at();
   for (const auto& d : p.messages) {
-    if (!followed(t.context_, *d.body, p.to->client_id())) continue;
+    if (!on(t, *d.body) || !followed(t.context_, *d.body, p.to->client_id())) continue;
     if (t.role_ && at != cluster::no_node)
       trace_receiver(t.context_, *d.body, p.to->client_id(), trace_hop::forwarded,
                      "To where the session of " + name_of(*p.to) + " is awake", at);

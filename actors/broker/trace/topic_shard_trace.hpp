@@ -4,8 +4,14 @@
 
 namespace troupe::broker {
 
-/// What a topic shard tells of messages. Called only while broker_context::traced().
+/// What a topic shard tells of messages.
 struct topic_shard_trace {
+  /// Whether the message or one of its receivers may be followed; asked before the others that
+  /// are about one message.
+  static bool on(const topic_shard& t, const mqtt::message& message) noexcept {
+    return t.context_.traced() && (t.context_.traced(message) || t.context_.tracing.of_clients());
+  }
+
   /// The receivers are found, or there are none.
   static void matched(topic_shard& t, const publish_item& item);
   /// Its publisher subscribes without wanting its own messages.

@@ -66,6 +66,10 @@ trace_slots trace_set::by_message(const mqtt::message& message) const noexcept {
   return found;
 }
 
+trace_gate::setting trace_set::setting() const noexcept {
+  return {!traces_.empty(), clients_, version_, youngest_ + skew_ms};
+}
+
 void trace_set::record(trace_slots to, trace_event event) const {
   std::shared_ptr<const trace_event> shared;
   for (const auto& each : traces_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/broker/trace/trace_gate.hpp"
 #include "actors/broker/trace/trace_ring.hpp"
 #include "actors/broker/trace/trace_spec.hpp"
 #include "protocol/mqtt/message.hpp"
@@ -49,6 +50,9 @@ class trace_set {
   trace_slots by_topic(std::string_view topic) const noexcept;
   /// Of a message on its way: by its mark; if that was made before a trace began, by its topic.
   trace_slots by_message(const mqtt::message& message) const noexcept;
+
+  /// For the gate.
+  trace_gate::setting setting() const noexcept;
 
   /// To the rings of those traces that it still has.
   void record(trace_slots to, trace_event event) const;

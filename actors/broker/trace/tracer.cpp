@@ -51,7 +51,7 @@ tracer::tracer(broker_context& context, std::string node, std::function<std::int
 }
 
 tracer::~tracer() {
-  context_.tracing.store(false);
+  context_.tracing.set({});
   clock_->end();
 }
 
@@ -120,9 +120,10 @@ void tracer::publish() {
   std::vector<trace_set::running> running;
   for (const auto& t : traces_)
     if (now < t.over_at()) running.push_back({t.spec, t.events});
-  const bool any = !running.empty();
-  published_.set(std::make_shared<const trace_set>(std::move(running), ++version_));
-  context_.tracing.store(any, std::memory_order_release);
+  auto set = std::make_shared<const trace_set>(std::move(running), ++version_);
+  const auto setting = set->setting();
+  published_.set(std::move(set));
+  context_.tracing.set(setting);
 }
 
 void tracer::look_again_at(std::int64_t wall_ms) {

@@ -23,7 +23,7 @@ constexpr std::size_t most_traces = 10;
 constexpr std::uint64_t slots = 16;
 constexpr std::size_t most_events_of_a_page = 1'000;
 // Rows that nodes say of themselves before their events.
-constexpr std::uint32_t rows_of_nodes = 256;
+constexpr std::uint32_t rows_of_nodes = 4'096;
 
 constexpr std::string_view trace_shape =
     R"({"name": "text", "type": "text", "clientid?": "text", "topic?": "text",

@@ -23,7 +23,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto page_size = "1000";
+constexpr auto page_size = "250";
 constexpr auto between_looks = std::chrono::milliseconds(500);
 // What is printed at once; of more, the rest is asked for with --json or --follow.
 constexpr std::size_t most_shown = 200'000;
