@@ -25,7 +25,8 @@ std::string terms_text(mqtt::qos level, mqtt::packet_id id, std::size_t bytes, b
 std::string full_text(std::string_view client, std::uint64_t messages, std::uint64_t bytes,
                       const broker_limits& limits);
 
-/// A hop of a message that concerns all of its receivers: for traces of its topic and of its publisher.
+/// A hop of a message that concerns all of its receivers: for traces of its topic and of its
+/// publisher.
 void trace_message(broker_context& context, const mqtt::message& message, trace_hop hop,
                    std::string text, cluster::node_id peer = cluster::no_node,
                    std::string reason = {});

@@ -91,7 +91,9 @@ trace_slots session_trace::slots(session& s, const trace_set& set) {
   return s.trace_slots_ = found;
 }
 
-bool session_trace::follows(session& s) { return slots(s, s.context_.traces->here()) != 0; }
+bool session_trace::follows(session& s) {
+  return slots(s, s.context_.traces->here()) != 0;
+}
 
 bool session_trace::follows(session& s, const mqtt::message& message) {
   const auto& set = s.context_.traces->here();
@@ -149,8 +151,7 @@ void session_trace::refused(session& s, const connect_order& order, mqtt::reason
   trace_refused(s.context_, s.client_id_, order.address, reason, mqtt::to_string(reason));
 }
 
-void session_trace::disconnecting(session& s, mqtt::reason_code reason,
-                                  std::string_view sentence) {
+void session_trace::disconnecting(session& s, mqtt::reason_code reason, std::string_view sentence) {
   if (s.device_ == nullptr || !follows(s)) return;
   auto text = "DISCONNECT by the broker: " + std::string(sentence);
   auto event = client_event(trace_hop::disconnected, std::move(text));
@@ -162,8 +163,8 @@ void session_trace::gone(session& s, std::string_view why) {
   if (!follows(s)) return;
   auto text = "The connection is over: " + std::string(why);
   if (s.outbound_.inflight() != 0 || s.outbound_.queued() != 0)
-    text += "; " + of(s.outbound_.inflight(), "in flight") + ", " +
-            of(s.outbound_.queued(), "queued");
+    text +=
+        "; " + of(s.outbound_.inflight(), "in flight") + ", " + of(s.outbound_.queued(), "queued");
   note(s, client_event(trace_hop::disconnected, std::move(text)));
   if (s.rare_) s.rare_->traced.clear();
 }
@@ -219,8 +220,8 @@ void session_trace::published(session& s, const client_publish& publish, bool al
   mark_published(traces, set, message, slots(s, set));
   if (!s.context_.traced(message) || set.by_message(message) == 0) return;
   note(s, message, trace_hop::received,
-       "PUBLISH " + terms_text(message.level(), publish.id, message.payload().size(),
-                               message.retain()) +
+       "PUBLISH " +
+           terms_text(message.level(), publish.id, message.payload().size(), message.retain()) +
            " from " + clipped(s.client_id_),
        {}, publish.id);
   if (allowed && s.authorizer_)
@@ -242,8 +243,8 @@ void session_trace::will(session& s, const mqtt::message& message, bool allowed)
        "The will of " + clipped(s.client_id_) + ", " +
            terms_text(message.level(), 0, message.payload().size(), message.retain()));
   if (!allowed)
-    note(s, message, trace_hop::dropped, "Refused: the access rules do not allow it to publish there",
-         "not_authorized");
+    note(s, message, trace_hop::dropped,
+         "Refused: the access rules do not allow it to publish there", "not_authorized");
 }
 
 void session_trace::not_routed(session& s, const client_publish& publish,
@@ -291,7 +292,8 @@ void session_trace::answered(session& s, const mqtt::ack_packet& ack) {
 
 /// "2 in flight, 0 queued before it".
 std::string session_trace::waits(const session& s) {
-  return of(s.outbound_.inflight(), "in flight") + ", " + of(s.outbound_.queued(), "queued before it");
+  return of(s.outbound_.inflight(), "in flight") + ", " +
+         of(s.outbound_.queued(), "queued before it");
 }
 
 void session_trace::delivered(session& s, const troupe::session::delivery& d) {
@@ -334,7 +336,8 @@ void session_trace::written(session& s, const troupe::session::publish_out& publ
   const auto& message = *publish.body;
   if (!follows(s, message)) return;
   note(s, message, trace_hop::written,
-       "PUBLISH " + terms_text(publish.level, publish.id, message.payload().size(), publish.retain) +
+       "PUBLISH " +
+           terms_text(publish.level, publish.id, message.payload().size(), publish.retain) +
            (publish.dup ? ", again (DUP)" : "") + " to " + clipped(s.client_id_),
        {}, publish.id);
 }
@@ -372,10 +375,10 @@ void session_trace::acknowledged(session& s, const client_ack& ack) {
   auto text = ack_text(ack.kind, ack.id, ack.reason);
   if (message != nullptr) {
     if (hop == trace_hop::acknowledged) text += " of " + clipped(s.client_id_);
-    return note(s, *message, hop, std::move(text),
-                mqtt::is_error(ack.reason) ? std::string(mqtt::to_string(ack.reason))
-                                           : std::string(),
-                ack.id);
+    return note(
+        s, *message, hop, std::move(text),
+        mqtt::is_error(ack.reason) ? std::string(mqtt::to_string(ack.reason)) : std::string(),
+        ack.id);
   }
   auto event = client_event(hop, std::move(text));
   event.packet = ack.id;
@@ -390,8 +393,8 @@ void session_trace::redirected(session& s, const troupe::session::delivery& d) {
 }
 
 void session_trace::outdated(session& s, const mqtt::message& message) {
-  note(s, message, trace_hop::dropped,
-       "A newer message of the topic came before this retained one", "outdated");
+  note(s, message, trace_hop::dropped, "A newer message of the topic came before this retained one",
+       "outdated");
 }
 
 void session_trace::dropped(session& s, const mqtt::message& message, drop_reason why) {
@@ -402,8 +405,7 @@ void session_trace::dropped(session& s, const mqtt::message& message, drop_reaso
   switch (why) {
     case drop_reason::queue_full:
       text = full_text(s.client_id_, s.durable() ? s.who_->owed() : s.outbound_.queued(),
-                       s.durable() ? s.who_->owed_bytes() : s.outbound_.queued_bytes(),
-                       *s.limits_);
+                       s.durable() ? s.who_->owed_bytes() : s.outbound_.queued_bytes(), *s.limits_);
       break;
     case drop_reason::expired:
       text = "It expired before it could be sent to " + clipped(s.client_id_);

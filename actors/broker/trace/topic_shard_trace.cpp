@@ -78,13 +78,14 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
     if (!all.empty()) text += ": " + list_of(all);
     const bool keeps = message.retain() && !item.directed && !item.declined;
     if (keeps)
-      text += message.payload().empty() ? "; the retained message is deleted" : "; kept as retained";
+      text +=
+          message.payload().empty() ? "; the retained message is deleted" : "; kept as retained";
     trace_message(context, message, trace_hop::matched, std::move(text));
     if (all.empty())
-      trace_message(context, message, trace_hop::dropped,
-                    item.declined ? "No other member of the group takes it"
-                                  : "No session subscribes to it",
-                    cluster::no_node, "no_subscribers");
+      trace_message(
+          context, message, trace_hop::dropped,
+          item.declined ? "No other member of the group takes it" : "No session subscribes to it",
+          cluster::no_node, "no_subscribers");
   }
   if (!context.tracing.of_clients()) return;
   each_followed(context, message, all, [&](const receiver& r) {
@@ -136,13 +137,11 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
   for (const auto& r : *t.to_) {
     if (t.role_ && t.for_others(r)) {
       if (!goes_on) continue;
-      ++nodes[r.who->kept() ? t.role_->view().owner(r.who->id().shard()).node
-                            : r.who->announcer()];
+      ++nodes[r.who->kept() ? t.role_->view().owner(r.who->id().shard()).node : r.who->announcer()];
       continue;
     }
     if (r.who->durable() && r.level != mqtt::qos::at_most_once) continue;
-    if (r.who->online() ||
-        !followed(t.context_, message, r.who->client_id())) continue;
+    if (r.who->online() || !followed(t.context_, message, r.who->client_id())) continue;
     trace_receiver(t.context_, message, r.who->client_id(), trace_hop::dropped,
                    name_of(*r.who) + " has no client now, and " +
                        (r.level == mqtt::qos::at_most_once ? "QoS 0 does not wait"
@@ -154,8 +153,8 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
       trace_message(t.context_, message, trace_hop::queued,
                     "No node serves " + count_of(count, "receiver") + " now: it waits for one");
     else
-      trace_message(t.context_, message, trace_hop::forwarded,
-                    "For " + count_of(count, "session"), node);
+      trace_message(t.context_, message, trace_hop::forwarded, "For " + count_of(count, "session"),
+                    node);
   }
 }
 

@@ -8,9 +8,9 @@ namespace {
 constexpr std::size_t longest = 512;
 
 constexpr std::array<std::string_view, 18> names{
-    "connected", "refused",   "subscribed", "unsubscribed", "disconnected", "received",
-    "authorized", "matched",  "forwarded",  "arrived",      "committed",    "delivered",
-    "queued",    "written",   "acknowledged", "answered",   "redirected",   "dropped"};
+    "connected",  "refused", "subscribed",   "unsubscribed", "disconnected", "received",
+    "authorized", "matched", "forwarded",    "arrived",      "committed",    "delivered",
+    "queued",     "written", "acknowledged", "answered",     "redirected",   "dropped"};
 
 }  // namespace
 

@@ -15,7 +15,7 @@ enum class trace_hop : std::uint8_t {
   unsubscribed,
   disconnected,
   // of a message
-  received,      // from its publisher
+  received,  // from its publisher
   authorized,
   matched,       // by a topic shard, with how many get it
   forwarded,     // to another node
@@ -38,14 +38,14 @@ struct trace_event {
   trace_hop hop{};
   std::string client = {};  // whom it is about: the publisher or one receiver; may not be known
   std::string topic = {};
-  std::string text = {};    // a sentence or less, for people
-  std::string reason = {};  // of a drop or refusal, one word: "queue_full"
+  std::string text = {};      // a sentence or less, for people
+  std::string reason = {};    // of a drop or refusal, one word: "queue_full"
   std::uint64_t message = 0;  // equal on all hops of one message; 0: of a client
-  std::uint64_t peer = 0;   // the node that it goes to or comes from, as its number
-  std::int64_t at_us = 0;   // wall microseconds
-  std::uint32_t size = 0;   // of the payload
-  std::int16_t qos = -1;    // -1: none
-  std::uint16_t packet = 0;  // packet identifier, 0: none
+  std::uint64_t peer = 0;     // the node that it goes to or comes from, as its number
+  std::int64_t at_us = 0;     // wall microseconds
+  std::uint32_t size = 0;     // of the payload
+  std::int16_t qos = -1;      // -1: none
+  std::uint16_t packet = 0;   // packet identifier, 0: none
 
   /// What it takes in memory, at most a kilobyte or two: texts of clients are cut.
   std::size_t footprint() const noexcept {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "protocol/mqtt/message.hpp"
+
 #include <atomic>
 #include <cstdint>
-
-#include "protocol/mqtt/message.hpp"
 
 namespace troupe::broker {
 

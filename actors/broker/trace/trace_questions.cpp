@@ -58,8 +58,7 @@ void answer_traces(tracer& traces, const admin_question& question,
   answer.rows.push_back({std::string(1, '\0') + traces.node(), text_of(node_of(traces))});
   for (const auto& t : traces.all()) {
     if (question.has("name") && question.term("name") != t.spec.name) continue;
-    answer.rows.push_back(
-        {t.spec.name + '\0' + traces.node(), text_of(figures_of(traces, t))});
+    answer.rows.push_back({t.spec.name + '\0' + traces.node(), text_of(figures_of(traces, t))});
   }
   std::ranges::sort(answer.rows, {}, &observe::admin_row::key);
   done(std::move(answer));
@@ -71,8 +70,7 @@ void answer_check(tracer&, const admin_question& question, const inspector::answ
 }
 
 /// Never a failure: whoever asks all nodes is to hear of each.
-void answer_start(tracer& traces, const admin_question& question,
-                  const inspector::answered& done) {
+void answer_start(tracer& traces, const admin_question& question, const inspector::answered& done) {
   const auto problem = traces.start(spec_of(question));
   done({200,
         {},
@@ -126,8 +124,7 @@ void answer_log(tracer& traces, const admin_question& question, const inspector:
     if (t.spec.name != question.term("name")) continue;
     auto& head = answer.rows.front();
     const auto limit = static_cast<std::size_t>(question.number("most", question.limit));
-    const auto events =
-        t.events->read(place_in(question.term("cursor"), traces.node()), limit + 1);
+    const auto events = t.events->read(place_in(question.term("cursor"), traces.node()), limit + 1);
     head.json = text_of(figures_of(traces, t));
     for (const auto& each : events) {
       if (answer.rows.size() > limit || bytes > page_rows::most_bytes) {
@@ -161,10 +158,10 @@ void add_trace_questions(inspector& to, tracer& traces) {
     if (!found) return done({404, "There is no such trace", {}, false});
     done({204, {}, {}, false});
   };
-  with("trace_stop", [say](tracer& all, const admin_question& question,
-                           const inspector::answered& done) {
-    say(all.stop(question.term("name")), done);
-  });
+  with("trace_stop",
+       [say](tracer& all, const admin_question& question, const inspector::answered& done) {
+         say(all.stop(question.term("name")), done);
+       });
   with("trace_delete", [say](tracer& all, const admin_question& question,
                              const inspector::answered& done) {
     say(all.erase(question.term("name"), static_cast<std::int64_t>(question.number("started_at"))),

@@ -16,8 +16,9 @@ namespace troupe::broker {
 using trace_slots = std::uint16_t;
 
 /// The mark of a message, mqtt::message::trace(): by which traces it was followed when it was
-/// published, and a number. It goes with the message to other nodes and into the store. All messages
-/// that are published while anything is traced have a number, so that a receiver's hops belong together, too.
+/// published, and a number. It goes with the message to other nodes and into the store. All
+/// messages that are published while anything is traced have a number, so that a receiver's hops
+/// belong together, too.
 struct trace_mark {
   static std::uint64_t make(std::uint64_t number, trace_slots by) noexcept {
     return number << 16 | by;

@@ -41,8 +41,7 @@ std::string_view to_string(trace_kind kind) noexcept {
 }
 
 std::string problem_of(const trace_spec& spec) {
-  if (!good_name(spec.name))
-    return "\"name\" is up to 64 letters, digits, \"-\", \"_\" and \".\".";
+  if (!good_name(spec.name)) return "\"name\" is up to 64 letters, digits, \"-\", \"_\" and \".\".";
   if (to_string(spec.kind).empty()) return "\"type\" is clientid, topic or ip_address.";
   if (spec.what.empty() || spec.what.size() > longest_what)
     return "\"" + std::string(to_string(spec.kind)) + "\" is a text of 1 to 1,024 bytes.";

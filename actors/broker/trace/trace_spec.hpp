@@ -18,16 +18,16 @@ std::string_view to_string(trace_kind kind) noexcept;
 
 /// What an administrator follows: the same on all nodes.
 struct trace_spec {
-  static constexpr unsigned most = 10;       // traces of a cluster
-  static constexpr unsigned slots = 16;      // numbers for them, see trace_mark
+  static constexpr unsigned most = 10;   // traces of a cluster
+  static constexpr unsigned slots = 16;  // numbers for them, see trace_mark
   static constexpr std::uint32_t least_seconds = 1, most_seconds = 3600, usual_seconds = 600;
   static constexpr std::uint32_t least_events = 100, most_events = 20'000, usual_events = 5'000;
   static constexpr std::size_t longest_name = 64;
 
   std::string name;  // letters, digits, "-", "_", "."
   trace_kind kind{};
-  std::string what;  // client id, topic filter, or how an address begins
-  std::string by;    // who wants it
+  std::string what;             // client id, topic filter, or how an address begins
+  std::string by;               // who wants it
   std::int64_t started_at = 0;  // wall milliseconds, of the node that was asked
   std::uint32_t seconds = usual_seconds;
   std::uint32_t events = usual_events;  // kept on each node

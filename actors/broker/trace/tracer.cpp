@@ -84,9 +84,8 @@ std::string tracer::start(const trace_spec& spec) {
 bool tracer::stop(std::string_view name) {
   const auto now = context_.loops.time().wall_ms();
   const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find(traces_, name, [](const one& t) -> std::string_view {
-    return t.spec.name;
-  });
+  const auto found = std::ranges::find(
+      traces_, name, [](const one& t) -> std::string_view { return t.spec.name; });
   if (found == traces_.end()) return false;
   if (now < found->over_at()) found->stopped_at = now;
   publish();
@@ -95,10 +94,10 @@ bool tracer::stop(std::string_view name) {
 
 bool tracer::erase(std::string_view name, std::int64_t started_at) {
   const std::lock_guard lock(mutex_);
-  const bool found = std::erase_if(traces_, [&](const one& t) {
-                       return t.spec.name == name &&
-                              (started_at == 0 || t.spec.started_at == started_at);
-                     }) != 0;
+  const bool found =
+      std::erase_if(traces_, [&](const one& t) {
+        return t.spec.name == name && (started_at == 0 || t.spec.started_at == started_at);
+      }) != 0;
   if (found) publish();
   return found;
 }

@@ -50,8 +50,7 @@ trace_overview overview_of(const std::vector<admin_row>& rows) {
     trace.running = trace.running || told.value("running", false);
     trace.shown["status"] = trace.running ? "running" : "stopped";
     for (const auto* sum : {"events", "lost"})
-      trace.shown[sum] =
-          trace.shown[sum].get<std::uint64_t>() + told.value(sum, std::uint64_t{0});
+      trace.shown[sum] = trace.shown[sum].get<std::uint64_t>() + told.value(sum, std::uint64_t{0});
     trace.shown["nodes"] = trace.nodes;
   }
   return all;

@@ -15,7 +15,7 @@ namespace troupe::observe {
 
 /// A trace as all nodes together know it.
 struct merged_trace {
-  nlohmann::json shown;  // as it is listed
+  nlohmann::json shown;                                  // as it is listed
   std::map<std::string, std::string, std::less<>> spec;  // terms that start it on a node
   std::vector<std::string> nodes;
   bool running = false;

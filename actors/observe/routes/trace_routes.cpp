@@ -51,7 +51,9 @@ admin_question question(std::string what) {
   return q;
 }
 
-http_response refusal(unsigned status, const std::string& why) { return http_error(status, why); }
+http_response refusal(unsigned status, const std::string& why) {
+  return http_error(status, why);
+}
 
 /// A node that came later than a trace hears of it from whoever looks at it.
 void tell_who_missed_it(admin_source& nodes, const trace_overview& all) {
@@ -69,8 +71,8 @@ void tell_who_missed_it(admin_source& nodes, const trace_overview& all) {
 /// them does not take it. Two that begin at the same time may want the same slot: then again.
 class starting : public std::enable_shared_from_this<starting> {
  public:
-  starting(std::shared_ptr<admin_source> nodes, std::map<std::string, std::string, std::less<>> terms,
-           http_reply reply)
+  starting(std::shared_ptr<admin_source> nodes,
+           std::map<std::string, std::string, std::less<>> terms, http_reply reply)
       : nodes_(std::move(nodes)), terms_(std::move(terms)), reply_(std::move(reply)) {}
 
   void begin() {
@@ -99,8 +101,8 @@ class starting : public std::enable_shared_from_this<starting> {
     if (all.traces.contains(name))
       return reply_(refusal(409, "There is a trace \"" + name + "\" already: delete it first."));
     if (all.traces.size() >= most_traces)
-      return reply_(refusal(409, "There are " + std::to_string(most_traces) +
-                                     " traces already: delete one."));
+      return reply_(refusal(
+          409, "There are " + std::to_string(most_traces) + " traces already: delete one."));
     std::uint64_t slot = tries_;
     const auto taken = [&](std::uint64_t wanted) {
       return std::ranges::any_of(all.traces,
@@ -112,9 +114,8 @@ class starting : public std::enable_shared_from_this<starting> {
     terms_["started_at"] = std::to_string(all.now_ms);
     auto start = question("trace_start");
     start.terms = terms_;
-    nodes_->ask(std::move(start), {}, [self = shared_from_this()](const admin_gathered& said) {
-      self->started(said);
-    });
+    nodes_->ask(std::move(start), {},
+                [self = shared_from_this()](const admin_gathered& said) { self->started(said); });
   }
 
   void started(const admin_gathered& said) {
@@ -128,14 +129,12 @@ class starting : public std::enable_shared_from_this<starting> {
       auto back = question("trace_delete");
       back.terms["name"] = terms_["name"];
       back.terms["started_at"] = terms_["started_at"];
-      return nodes_->ask(std::move(back), {},
-                         [self = shared_from_this(), problem](const admin_gathered&) {
-                           if (problem == "slot" && ++self->tries_ < most_tries)
-                             return self->look();
-                           self->reply_(refusal(
-                               409, problem == "slot" ? "Others start traces now; try again."
-                                                      : problem));
-                         });
+      return nodes_->ask(
+          std::move(back), {}, [self = shared_from_this(), problem](const admin_gathered&) {
+            if (problem == "slot" && ++self->tries_ < most_tries) return self->look();
+            self->reply_(
+                refusal(409, problem == "slot" ? "Others start traces now; try again." : problem));
+          });
     }
     nodes_->ask(question("traces"), {}, [self = shared_from_this()](const admin_gathered& all) {
       const auto now = overview_of(all.answer.rows);
@@ -183,8 +182,7 @@ void start(const std::shared_ptr<admin_source>& nodes, const http_request& reque
 
 void list(const std::shared_ptr<admin_source>& nodes, const http_reply& reply) {
   nodes->ask(question("traces"), {}, [nodes, reply](const admin_gathered& all) {
-    if (all.answer.status / 100 != 2)
-      return reply(refusal(all.answer.status, all.answer.message));
+    if (all.answer.status / 100 != 2) return reply(refusal(all.answer.status, all.answer.message));
     const auto now = overview_of(all.answer.rows);
     tell_who_missed_it(*nodes, now);
     auto data = json::array();
@@ -209,8 +207,7 @@ void log(const std::shared_ptr<admin_source>& nodes, const http_request& request
   ask.terms["most"] = std::to_string(limit);
   ask.limit = static_cast<std::uint32_t>(limit) + rows_of_nodes;
   nodes->ask(std::move(ask), {}, [nodes, reply, name, places, limit](const admin_gathered& all) {
-    if (all.answer.status / 100 != 2)
-      return reply(refusal(all.answer.status, all.answer.message));
+    if (all.answer.status / 100 != 2) return reply(refusal(all.answer.status, all.answer.message));
     const auto now = overview_of(all.answer.rows);
     const auto found = now.traces.find(name);
     if (found == now.traces.end())
@@ -244,13 +241,12 @@ void add_trace_routes(http_router& routes, std::shared_ptr<admin_source> nodes) 
               .handler = [nodes](const http_request& request, const http_reply& reply) {
                 start(nodes, request, reply);
               }});
-  routes.add({.method = "GET",
-              .path = "/api/v1/trace",
-              .help = "The traces that run or are over, of all nodes.",
-              .answer = with_partial(trace_shape),
-              .handler = [nodes](const http_request&, const http_reply& reply) {
-                list(nodes, reply);
-              }});
+  routes.add(
+      {.method = "GET",
+       .path = "/api/v1/trace",
+       .help = "The traces that run or are over, of all nodes.",
+       .answer = with_partial(trace_shape),
+       .handler = [nodes](const http_request&, const http_reply& reply) { list(nodes, reply); }});
   routes.add({.method = "GET",
               .path = "/api/v1/trace/{name}/log",
               .help = "What a trace has seen on all nodes, by time; meta.cursor asks for what "
@@ -270,17 +266,18 @@ void add_trace_routes(http_router& routes, std::shared_ptr<admin_source> nodes) 
               }});
   const auto order = [&](const char* method, std::string path, const char* help, const char* what,
                          const char* did) {
-    routes.add({.method = method,
-                .path = std::move(path),
-                .least = admin_role::operator_,
-                .help = help,
-                .parameters = {named},
-                .success = 204,
-                .handler = [nodes, what, did](const http_request& request, const http_reply& reply) {
-                  auto q = question_of(what, request, {"name"});
-                  auto audit = did + std::string(q.term("name"));
-                  reply_order(*nodes, std::move(q), std::move(audit), reply);
-                }});
+    routes.add(
+        {.method = method,
+         .path = std::move(path),
+         .least = admin_role::operator_,
+         .help = help,
+         .parameters = {named},
+         .success = 204,
+         .handler = [nodes, what, did](const http_request& request, const http_reply& reply) {
+           auto q = question_of(what, request, {"name"});
+           auto audit = did + std::string(q.term("name"));
+           reply_order(*nodes, std::move(q), std::move(audit), reply);
+         }});
   };
   order("PUT", "/api/v1/trace/{name}/stop", "Ends a trace; what it has seen stays for an hour.",
         "trace_stop", "stopped trace ");

@@ -1,6 +1,5 @@
 #include "actors/broker/trace/trace_ring.hpp"
 #include "actors/broker/trace/tracer.hpp"
-
 #include "tests/unit/broker/broker_rig.hpp"
 
 #include <nlohmann/json.hpp>
@@ -343,8 +342,8 @@ TEST_CASE("that a publisher does not want its own messages back is a reason", "[
   REQUIRE(t.start("own", trace_kind::client, "own") == "");
   own.publish("x", "1", qos::at_least_once);
   t.rig.run();
-  CHECK(hops(t.log("own")) == strings{"received", "dropped no_local", "matched",
-                                      "dropped no_subscribers", "answered"});
+  CHECK(hops(t.log("own")) ==
+        strings{"received", "dropped no_local", "matched", "dropped no_subscribers", "answered"});
 }
 
 TEST_CASE("an expired message says so to who waits for it", "[trace]") {
@@ -391,8 +390,7 @@ TEST_CASE("what waits in the store keeps its number", "[trace]") {
   CHECK((*find(events, "acknowledged", "c"))["message"] == (*written)["message"]);
 }
 
-TEST_CASE("pages of a log go on where the last one ended; what a ring lost is counted",
-          "[trace]") {
+TEST_CASE("pages of a log go on where the last one ended; what a ring lost is counted", "[trace]") {
   traced_rig t;
   auto& p = t.rig.connected("p");
   REQUIRE(t.start("p", trace_kind::client, "p", 0, 600, 100) == "");
@@ -403,8 +401,7 @@ TEST_CASE("pages of a log go on where the last one ended; what a ring lost is co
   std::vector<std::uint64_t> seen;
   std::string cursor;
   for (bool more = true; more;) {
-    const auto page =
-        t.ask("trace_log", {{"name", "p"}, {"most", "7"}, {"cursor", cursor}});
+    const auto page = t.ask("trace_log", {{"name", "p"}, {"most", "7"}, {"cursor", cursor}});
     more = page.more;
     CHECK(page.rows.size() <= 8);
     for (std::size_t i = 1; i < page.rows.size(); ++i)

@@ -39,8 +39,8 @@ admin_row head(const std::string& node, const std::string& id, bool knows, bool 
 }  // namespace
 
 TEST_CASE("what nodes say of a trace is one row, and who does not know it is found", "[trace]") {
-  const auto all = overview_of(
-      {head("n1", "aa", true), head("n2", "bb", true, false), head("n3", "cc", false)});
+  const auto all =
+      overview_of({head("n1", "aa", true), head("n2", "bb", true, false), head("n3", "cc", false)});
   REQUIRE(all.traces.size() == 1);
   const auto& t = all.traces.at("t");
   CHECK(t.shown["events"] == 20);
@@ -54,8 +54,7 @@ TEST_CASE("what nodes say of a trace is one row, and who does not know it is fou
   CHECK(overview_of({{"x", "no json"}}).traces.empty());
 }
 
-TEST_CASE("events of nodes come in pages by time, each once, whatever comes meanwhile",
-          "[trace]") {
+TEST_CASE("events of nodes come in pages by time, each once, whatever comes meanwhile", "[trace]") {
   std::vector<admin_row> rows{event(5, 1, "n1"), event(1, 1, "n2"), event(9, 2, "n2"),
                               event(7, 2, "n1", "bb")};
   std::ranges::sort(rows, {}, &admin_row::key);
@@ -69,8 +68,7 @@ TEST_CASE("events of nodes come in pages by time, each once, whatever comes mean
   CHECK(first.places == trace_places{{"n1", 2}, {"n2", 1}});
 
   // n1 has something of earlier meanwhile: it comes all the same, as its number is higher.
-  const auto next =
-      page_of_log({event(6, 3, "n1"), event(9, 2, "n2")}, false, first.places, 3, {});
+  const auto next = page_of_log({event(6, 3, "n1"), event(9, 2, "n2")}, false, first.places, 3, {});
   CHECK(next.events.size() == 2);
   CHECK_FALSE(next.more);
   CHECK(next.places == trace_places{{"n1", 3}, {"n2", 2}});

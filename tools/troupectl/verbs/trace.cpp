@@ -7,8 +7,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
 #include <chrono>
 #include <ctime>
 #include <fstream>
@@ -16,6 +14,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace troupe::ctl {
@@ -29,8 +28,8 @@ constexpr auto between_looks = std::chrono::milliseconds(500);
 constexpr std::size_t most_shown = 200'000;
 
 const std::vector<column> trace_columns{
-    {"TRACE", "/name"},     {"OF", "/type"},       {"WHAT", "/what"},  {"STATE", "/status"},
-    {"BEGAN", "/start_at"}, {"ENDS", "/end_at"},   {"NODES", "/nodes"}, {"EVENTS", "/events"},
+    {"TRACE", "/name"},     {"OF", "/type"},     {"WHAT", "/what"},   {"STATE", "/status"},
+    {"BEGAN", "/start_at"}, {"ENDS", "/end_at"}, {"NODES", "/nodes"}, {"EVENTS", "/events"},
     {"LOST", "/lost"},      {"BY", "/by"}};
 
 struct options {
@@ -183,8 +182,7 @@ exit_code show_all(console& with, const options& given, sink& to) {
     else
       for (auto& event : page.at("data"))
         if (of_message(event, given.message)) events.push_back(std::move(event));
-  } while (page.at("meta").value("hasnext", false) && events.size() < most_shown &&
-           !interrupted());
+  } while (page.at("meta").value("hasnext", false) && events.size() < most_shown && !interrupted());
   if (!given.json) {
     auto head = head_of(page);
     if (with.colours && given.output.empty()) head = "\x1b[1m" + head + "\x1b[0m";
@@ -224,8 +222,8 @@ exit_code live(console& with, options given) {
   const auto code = follow(with, given, given.name, to);
   // Ctrl-C ends what waits for a node, too: the trace must still go.
   const interrupt_guard again;
-  http_send(resolved(given.address, with), http_method::erase,
-            path_of("/api/v1/trace", given.name), {});
+  http_send(resolved(given.address, with), http_method::erase, path_of("/api/v1/trace", given.name),
+            {});
   return code == success ? to.end() : code;
 }
 

@@ -94,8 +94,9 @@ std::string trace_text(const std::vector<json>& events) {
             std::to_string(each.value("payload_size", 0U)) + " bytes\n";
     const auto begun = time_of(*found->second.front());
     for (const auto* hop : found->second)
-      text += (hop == found->second.front() ? clock_text(begun) : since_text(time_of(*hop) - begun)) +
-              "  " + padded(text_in(*hop, "node"), nodes) + "  " + what_of(*hop) + "\n";
+      text +=
+          (hop == found->second.front() ? clock_text(begun) : since_text(time_of(*hop) - begun)) +
+          "  " + padded(text_in(*hop, "node"), nodes) + "  " + what_of(*hop) + "\n";
     messages.erase(found);
   }
   return text;
