@@ -13,6 +13,7 @@
 #include "actors/broker/interfaces.hpp"
 #include "actors/broker/routing/route.hpp"
 #include "actors/broker/routing/share_chooser.hpp"
+#include "actors/broker/trace/trace_gate.hpp"
 #include "actors/observe/counters.hpp"
 #include "actors/runtime/inspect/side_lane.hpp"
 #include "actors/runtime/run_loop.hpp"
@@ -32,6 +33,7 @@ namespace troupe::broker {
 class device_port;
 class peers;
 class store_front;
+class tracer;
 
 /// The latest snapshot of the wildcard index. Written by the index, read by
 /// every topic shard, which looks at the version first and takes the snapshot only when it moved.
@@ -137,6 +139,11 @@ struct broker_context {
   std::atomic<std::uint64_t> subscriptions{0};
   std::atomic<std::uint64_t> shared_subscriptions{0};
   std::atomic<bool> stopping{false};
+  trace_gate tracing;
+  tracer* traces = nullptr;  // not null while something is traced
+  /// Administrators follow messages: all that a hop asks while nobody does.
+  bool traced() const noexcept { return tracing.open(); }
+  bool traced(const mqtt::message& message) const noexcept { return tracing.open(message); }
   /// Clients are sent to other servers, to the one named here if it is not empty.
   std::atomic<bool> draining{false};
   reloadable<std::string> server_reference;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/session_trace.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "cluster/shard_hash.hpp"
@@ -170,6 +171,7 @@ void session::begin(const connect_order_ptr& order) {
   clean_goodbye_ = false;
   input_over_ = false;
   connected_ = true;
+  if (context_.traced()) session_trace::connected(*this, *order);
   who_->durable(expiry_ != 0);
   yielding_ = false;
   who_->actor(strong(*this));
@@ -205,6 +207,7 @@ void session::send_connack() {
   if (!order_) return;
   const auto order = std::exchange(order_, nullptr);
   const bool present = !fresh_;
+  if (session_trace::on(*this)) session_trace::connack(*this, present);
   fresh_ = false;
   if (device_ == nullptr) return;  // it is gone already; client_gone is on its way
   const auto& packet = order->packet;
@@ -227,6 +230,7 @@ void session::send_connack() {
 }
 
 void session::refuse(const connect_order& order, mqtt::reason_code reason) {
+  if (context_.traced()) session_trace::refused(*this, order, reason);
   context_.loops.loop(order.loop).post([&context = context_, loop = order.loop,
                                         number = order.connection, reason] {
     auto& devices = context.devices[loop];
@@ -257,6 +261,7 @@ void session::on_gone(const client_gone& gone) {
 }
 
 void session::say_farewell(std::string_view why) {
+  if (session_trace::on(*this)) session_trace::gone(*this, why);
   if (!last_) last_ = std::make_unique<farewell>();
   last_->why = why;
   last_->at = now();

@@ -75,6 +75,7 @@ class session final : public runtime::lean_actor,
   void on_exit(const caf::error& reason) override;
 
  private:
+  friend struct session_trace;  // trace/session_trace.hpp
   enum class phase : std::uint8_t { loading, active, ending, resting };
   struct held_subscription {
     mqtt::subscription_options options;
@@ -275,6 +276,8 @@ class session final : public runtime::lean_actor,
   bool end_told_ = false;  // to the shard
   bool yielding_ = false;  // another node wants it
   bool clean_goodbye_ = false;
+  std::uint16_t trace_slots_ = 0;  // of traces of this client, as of:
+  std::uint32_t trace_version_ = 0;
   std::uint32_t commits_under_way_ = 0;
 
   // At the end: what shared subscriptions left in the store goes to other members.
@@ -312,6 +315,7 @@ class session final : public runtime::lean_actor,
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
     std::vector<queue_drop_ptr> drops;  // while loading
+    std::map<mqtt::packet_id, mqtt::message_ptr> traced;  // of its publishes: not answered yet
   };
   void refused_at(shard_id topics);
   bool refuses_at(shard_id topics);

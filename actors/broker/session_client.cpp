@@ -2,6 +2,7 @@
 
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/session_trace.hpp"
 
 namespace troupe::broker {
 
@@ -74,6 +75,7 @@ void session::on_publish(client_publish& publish) {
   const bool allowed =
       !authorizer_ || authorizer_->may_publish(identity(), message.topic());
   context_.count(allowed ? counter::authorization_allow : counter::authorization_deny);
+  if (context_.traced()) session_trace::published(*this, publish, allowed);
   if (message.level() == mqtt::qos::at_most_once) {
     if (!allowed) return dropped(message, troupe::session::drop_reason::not_authorized);
     route({std::move(publish.body), 0, 0});
@@ -83,7 +85,10 @@ void session::on_publish(client_publish& publish) {
   const bool once = context_.remote != nullptr && message.level() == mqtt::qos::exactly_once;
   if (once && result.what == troupe::session::inbound_flow::verdict::not_now)
     refused_at(context_.shard_of(message.topic()));
-  if (result.what != troupe::session::inbound_flow::verdict::route) return;
+  if (result.what != troupe::session::inbound_flow::verdict::route) {
+    if (session_trace::on(*this, message)) session_trace::not_routed(*this, publish, result.what);
+    return;
+  }
   if (!allowed) {
     dropped(message, troupe::session::drop_reason::not_authorized);
     inbound_.completed(result.token, mqtt::reason_code::not_authorized, *this);
@@ -104,6 +109,7 @@ void session::on_publish(client_publish& publish) {
 }
 
 void session::on_ack(const client_ack& ack) {
+  if (context_.traced()) session_trace::acknowledged(*this, ack);
   switch (ack.kind) {
     case mqtt::ack_kind::puback:
       return outbound_.puback(ack.id, now(), *this);
@@ -152,11 +158,13 @@ bool session::may_receive(std::string_view topic) {
 
 void session::on_deliver(const deliver_alike& all) {
   if (phase_ != phase::active) return;  // nothing is kept for it
+  if (context_.traced()) session_trace::delivered(*this, all);
   const auto& messages = all.messages->messages();
   const bool allowed = may_receive(messages.front()->topic());  // it is the same of all
   if (allowed && all.messages->alike_at(all.level) && device_ != nullptr &&
       outbound_.has_client() && device_->send(*all.messages)) {
     counts().sent[0] += messages.size();
+    if (context_.traced()) session_trace::written(*this, *all.messages);
     return;
   }
   for (const auto& body : messages) {
@@ -172,6 +180,9 @@ void session::on_deliver(const deliver_alike& all) {
 }
 
 void session::on_deliver(troupe::session::deliveries& messages) {
+  if (context_.traced())
+    for (const auto& d : messages)
+      if (session_trace::on(*this, *d.body)) session_trace::delivered(*this, d);
   if (phase_ == phase::ending) {
     // It was chosen for its group before that was known; what stands in the store is handed over.
     for (const auto& d : messages)
@@ -187,6 +198,7 @@ void session::on_deliver(troupe::session::deliveries& messages) {
       continue;
     }
     if (d.replayed && outdated(d.body->topic())) {
+      if (session_trace::on(*this, *d.body)) session_trace::outdated(*this, *d.body);
       settle(d.stored, d.body->footprint());
       continue;
     }

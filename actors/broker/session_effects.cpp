@@ -3,6 +3,7 @@
 #include "actors/broker/remote/peers.hpp"
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/session_trace.hpp"
 #include "actors/observe/log.hpp"
 
 namespace troupe::broker {
@@ -14,9 +15,11 @@ using observe::counter;
 void session::send(const troupe::session::publish_out& publish) {
   if (device_ == nullptr) return;
   ++counts().sent[static_cast<std::size_t>(publish.level)];
+  if (session_trace::on(*this, *publish.body)) session_trace::written(*this, publish);
   device_->send(publish);
 }
 void session::send(const mqtt::ack_packet& ack) {
+  if (context_.traced()) session_trace::answered(*this, ack);
   if (device_ != nullptr) device_->send(ack);
 }
 void session::send(const mqtt::suback_packet& suback) {
@@ -30,6 +33,7 @@ bool session::writable() {
 }
 
 void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
+  if (session_trace::on(*this)) session_trace::disconnecting(*this, reason, sentence);
   // Nothing more is said to it or heard of it; client_gone follows.
   input_over_ = true;
   if (auto* device = std::exchange(device_, nullptr)) device->disconnect(reason, sentence);
@@ -65,7 +69,10 @@ void session::route(troupe::session::routed_publish publish) {
   item.begun = publish.begun;
 }
 
-void session::redispatch(const troupe::session::delivery& message) { second_choice_for(message); }
+void session::redispatch(const troupe::session::delivery& message) {
+  if (session_trace::on(*this, *message.body)) session_trace::redirected(*this, message);
+  second_choice_for(message);
+}
 
 publish_item& session::second_choice_for(const troupe::session::delivery& message) {
   auto& item = item_for(*message.body);
@@ -103,6 +110,7 @@ void session::dropped(const mqtt::message& message, troupe::session::drop_reason
       break;
   }
   context_.count(what);
+  if (session_trace::on(*this, message)) session_trace::dropped(*this, message, why);
   ++counts().dropped[static_cast<std::size_t>(why)];
   if (observe::log_enabled(observe::log_module::session, observe::log_level::debug))
     observe::log_limited(observe::log_module::session, observe::log_level::debug, "Message dropped",
@@ -165,6 +173,7 @@ void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t 
                    d.share = std::make_shared<const std::string>(std::move(m.entry.share));
                  messages.push_back(std::move(d));
                }
+               if (context_.traced()) session_trace::read_from_store(*this, messages);
                if (phase_ == phase::active)
                  outbound_.page(std::move(messages), kept->end, kept->through, now(), *this);
              }});

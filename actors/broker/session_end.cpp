@@ -4,6 +4,7 @@
 
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/session_trace.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "protocol/topics/names.hpp"
 
@@ -191,6 +192,7 @@ bool session::begin_anew(std::uint64_t with_epoch) {
 void session::vanish(mqtt::reason_code reason) {
   disconnect(reason, mqtt::to_string(reason));
   if (connected_) {
+    if (session_trace::on(*this)) session_trace::gone(*this, mqtt::to_string(reason));
     if (context_.client_event)
       context_.client_event(false, client_id_, username_, {}, mqtt::to_string(reason));
     go_offline();
@@ -252,8 +254,8 @@ void session::publish_will() {
   auto will = std::move(*will_);
   will_.reset();
   const auto authorizer = context_.authorizer.get();
-  if (authorizer && !authorizer->may_publish(identity(), will.topic)) return;
-  context_.count(counter::wills_sent);
+  const bool allowed = !authorizer || authorizer->may_publish(identity(), will.topic);
+  if (!allowed && !context_.traced()) return;
   mqtt::message::fields f;
   f.topic = will.topic;
   f.payload = will.payload;
@@ -263,7 +265,11 @@ void session::publish_will() {
   f.received_at = now();
   if (will.expiry) f.expires_at = f.received_at + std::int64_t{*will.expiry} * 1000;
   f.publisher = who_->id().value;
-  auto& item = item_for(*mqtt::message::make(f));
+  const auto message = mqtt::message::make(f);
+  if (context_.traced()) session_trace::will(*this, *message, allowed);
+  if (!allowed) return;
+  context_.count(counter::wills_sent);
+  auto& item = item_for(*message);
   item.token = 0;
   count_aside(item, 0);
 }

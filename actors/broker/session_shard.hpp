@@ -172,7 +172,7 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   void on_ended(cluster::node_id from, const peer::SessionEnded& frame);
   void on_rested(cluster::node_id from, const peer::SessionRested& frame);
   void on_yield(const peer::SessionYield& frame);
-  void on_forward(const peer::Forward& frame);
+  void on_forward(cluster::node_id from, const peer::Forward& frame);
   void on_route(cluster::node_id from, const peer::RouteChange& frame);
   void route_for_owner(route_change change);
   void send_route(std::uint64_t request, waiting_route& w);

@@ -4,6 +4,7 @@
 
 #include "actors/broker/session.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/session_trace.hpp"
 #include "protocol/session/subscription_rules.hpp"
 #include "protocol/topics/names.hpp"
 #include "protocol/topics/seeded_hash.hpp"
@@ -32,6 +33,7 @@ void session::on_subscribe(const mqtt::subscribe_packet& packet) {
       return disconnect(reason, "No Local on a shared subscription");
     change.answer.reasons.push_back(reason);
   }
+  if (session_trace::on(*this)) session_trace::subscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
     after_.push_back({after_commit::kind::change, token, false});
@@ -108,6 +110,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
     subscriptions_.erase(it);
     change.answer.reasons.push_back(mqtt::reason_code::success);
   }
+  if (session_trace::on(*this)) session_trace::unsubscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
     after_.push_back({after_commit::kind::change, token, false});
@@ -204,7 +207,11 @@ void session::replayed_on(std::size_t count) {
 void session::offer_retained(const mqtt::message_ptr& message, const held_subscription& terms) {
   if (terms.options.no_local && message->publisher() == who_->id().value) return;
   const auto authorizer = context_.authorizer.get();
-  if (authorizer && !authorizer->may_receive(identity(), message->topic())) return;
+  if (authorizer && !authorizer->may_receive(identity(), message->topic())) {
+    if (context_.traced())
+      session_trace::dropped(*this, *message, troupe::session::drop_reason::not_authorized);
+    return;
+  }
   const auto level = std::min(message->level(), terms.options.maximum_qos);
   std::vector<std::uint32_t> ids;
   if (terms.subscription_id != 0) ids.push_back(terms.subscription_id);

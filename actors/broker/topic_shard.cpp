@@ -4,6 +4,7 @@
 
 #include "actors/broker/audit/explain.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/topic_shard_trace.hpp"
 
 namespace troupe::broker {
 
@@ -187,6 +188,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     waits = true;
   }
   find_receivers(item, several);
+  if (topic_shard_trace::on(*this, message)) topic_shard_trace::matched(*this, item);
   if (message.retain() && !item.directed && !item.declined && (!role_ || role_->is_owner())) {
     keep_retained(message, part_of(pending, shard_).writes);
     waits = true;
@@ -197,6 +199,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     return waits;
   }
   if (to_ == last_match_.alike.get()) {
+    if (topic_shard_trace::on(*this, message)) topic_shard_trace::handing(*this, item);
     fan(item, now);
     return waits;
   }
@@ -207,6 +210,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
 bool topic_shard::hand_to(const publish_item& item, commitment& pending,
                           std::vector<parcel>& now) {
   if (role_) find_mixed();
+  if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::handing(*this, item);
   const auto kept = owe(item, pending);
   if (kept == to_->size()) return true;
   bool waits = kept != 0;
@@ -274,6 +278,7 @@ void topic_shard::match(const mqtt::message& message, bool several) {
   to_ = &c.receivers;
   const auto skipped = matcher_.no_local() - before;
   if (skipped != 0) context_.count(counter::messages_dropped_no_local, skipped);
+  if (skipped != 0 && context_.traced(message)) topic_shard_trace::no_local(*this, message, skipped);
   // A publisher sends to the same topic many times in a row; groups choose for each message.
   c.valid = several && skipped == 0 &&
             std::none_of(c.receivers.begin(), c.receivers.end(),
@@ -343,6 +348,7 @@ std::uint32_t topic_shard::owe(const publish_item& item, commitment& pending) {
       if (r.share && !publishing_) pending.full.push_back(r.who->id());
       if (limits.full_queue == troupe::session::queue_policy::drop_newest) {
         context_.count(counter::messages_dropped_queue_full);
+        if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::queue_full(*this, item, r);
         continue;
       }
       if (r.who->ask_trim()) overfull_.push_back(r.who);
@@ -427,6 +433,7 @@ void topic_shard::committed(const commit_done& done) {
     if (part.carries()) return hand_over(part.shard);
   }
   mark_done(it->second, part);
+  if (context_.traced()) topic_shard_trace::committed(*this, part, done.ok);
   if (done.ok) {
     for (auto& p : part.parcels)
       for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
@@ -472,7 +479,9 @@ void topic_shard::hand_out(std::vector<parcel>& parcels) {
       continue;
     }
     // A session that sleeps finds in the store what was committed for it.
-    if (auto actor = p.to->actor())
+    auto actor = p.to->actor();
+    if (!actor && context_.traced()) topic_shard_trace::not_awake(*this, p);
+    if (actor)
       tell_now(actor, deliver{std::move(p.messages)});
     else if (role_ && p.to->awake_at() != cluster::no_node)
       forward(p);

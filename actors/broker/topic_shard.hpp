@@ -41,6 +41,7 @@ class topic_shard final : public runtime::lean_actor {
   void receive(caf::mailbox_element& m) override;
 
  private:
+  friend struct topic_shard_trace;  // trace/topic_shard_trace.hpp
   /// Deliveries gathered for one session, or for all receivers of a fan-out.
   struct parcel {
     subscriber_ptr to;

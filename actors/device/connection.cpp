@@ -264,13 +264,15 @@ void connection::store_caught_up() { resume(by_store); }
 
 // --- the end ---------------------------------------------------------------------
 
-void connection::close() {
+void connection::close() { close("Closed by the broker or by DISCONNECT"); }
+
+void connection::close(std::string_view why) {
   if (state_ == state::closing) return;
   state_ = state::closing;
   no_longer_in_progress();
   if (auto* owner = std::exchange(owner_, nullptr)) owner->device_lost();
   transport_->close();
-  leave("Closed by the broker or by DISCONNECT");
+  leave(why);
 }
 
 void connection::leave(std::string_view why) {

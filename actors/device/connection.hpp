@@ -108,6 +108,7 @@ class connection final : public broker::device_port,
   void pause(unsigned why);
   void resume(unsigned why);
   void keep_alive(std::uint16_t seconds);
+  void close(std::string_view why);
   void leave(std::string_view why);
   void forget();
   void no_longer_in_progress();

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/hops.hpp"
 #include "actors/device/connection.hpp"
 #include "actors/device/device_loop.hpp"
 #include "actors/observe/log.hpp"
@@ -127,6 +128,9 @@ void connection::admit(auth::verdict verdict) {
                          {{"client", admission_->order->packet.client_id},
                           {"address", peer.address},
                           {"reason", verdict.why}});
+    if (context.traced())
+      broker::trace_refused(context, admission_->order->packet.client_id, peer.address,
+                            verdict.reason, verdict.why);
     return refused(verdict.reason, mqtt::to_string(verdict.reason));
   }
   context.count(counter::authentication_success);

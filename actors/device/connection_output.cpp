@@ -1,6 +1,7 @@
 // What leaves on a connection: CONNACK, messages and their acknowledgements, DISCONNECT.
 
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/hops.hpp"
 #include "actors/device/connection.hpp"
 #include "actors/device/device_loop.hpp"
 #include "protocol/mqtt/encoder.hpp"
@@ -67,6 +68,11 @@ void connection::refused(reason_code reason, std::string_view sentence) {
   if (state_ == state::closing || state_ == state::open) return;
   // It had no session yet that could be taken over: a CONNACK has no such reason.
   if (reason == reason_code::session_taken_over) reason = reason_code::server_busy;
+  if (loop_.context().traced())
+    broker::trace_refused(
+        loop_.context(),
+        admission_ && admission_->order ? admission_->order->packet.client_id : std::string(),
+        transport_->peer().address, reason, sentence);
   mqtt::connack_packet answer;
   answer.reason = reason;
   answer.info.reason_string = sentence;
@@ -153,7 +159,7 @@ void connection::disconnect(reason_code reason, std::string_view sentence) {
              state_ == state::abandoned) {
     return refused(reason, sentence);
   }
-  close();
+  close(sentence);
 }
 
 }  // namespace troupe::device

@@ -106,6 +106,8 @@ void node_runtime::parts::make_inspector() {
   bans = std::make_unique<broker::ban_keeper>(*context, configuration->node.data_dir);
   inspector = std::make_unique<broker::inspector>(*context, configuration->node.name);
   broker::add_ban_questions(*inspector, *bans);
+  traces = std::make_unique<broker::tracer>(*context, configuration->node.name);
+  broker::add_trace_questions(*inspector, *traces);
   if (!cluster) {
     nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
     return;

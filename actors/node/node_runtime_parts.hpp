@@ -15,6 +15,7 @@
 #include "actors/broker/context.hpp"
 #include "actors/broker/inspect/all_nodes.hpp"
 #include "actors/broker/inspect/ban_keeper.hpp"
+#include "actors/broker/trace/tracer.hpp"
 #include "actors/device/device_loop.hpp"
 #include "actors/node/cluster_parts.hpp"
 #include "actors/node/node.hpp"
@@ -53,6 +54,7 @@ struct node_runtime::parts {
   device::connection_counts counts;
   std::unique_ptr<broker::broker_context> context;
   std::unique_ptr<broker::ban_keeper> bans;
+  std::unique_ptr<broker::tracer> traces;
   std::unique_ptr<broker::inspector> inspector;
   std::shared_ptr<broker::all_nodes> nodes;  // asks the inspectors of all
   std::unique_ptr<cluster_parts> cluster;  // null: the node runs alone

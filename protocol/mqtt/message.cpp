@@ -13,7 +13,8 @@ message::message(const fields& from) noexcept
       retain_(from.retain),
       expires_at_(from.expires_at),
       received_at_(from.received_at),
-      publisher_(from.publisher) {}
+      publisher_(from.publisher),
+      trace_(from.trace) {}
 
 message_ptr message::make(const fields& from) {
   const auto size =

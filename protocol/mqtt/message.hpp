@@ -30,6 +30,8 @@ class message {
     std::int64_t received_at = 0;
     /// The session that published it, 0: the broker itself. For no-local.
     std::uint64_t publisher = 0;
+    /// See message::trace().
+    std::uint64_t trace = 0;
   };
 
   /// Copies what the views point to.
@@ -45,6 +47,11 @@ class message {
   std::int64_t expires_at() const noexcept { return expires_at_; }
   std::int64_t received_at() const noexcept { return received_at_; }
   std::uint64_t publisher() const noexcept { return publisher_; }
+  /// By what administrators who trace messages recognise it on all of its hops; 0: nobody did
+  /// when it was published. No part of the message.
+  std::uint64_t trace() const noexcept { return trace_; }
+  /// Before it is shared.
+  void trace(std::uint64_t mark) const noexcept { trace_ = mark; }
   /// Bytes that it keeps in memory.
   std::size_t footprint() const noexcept {
     return sizeof(message) + topic_size_ + properties_size_ + payload_size_;
@@ -54,7 +61,7 @@ class message {
   }
   fields to_fields() const noexcept {
     return {topic(), payload(),   properties(), level_,
-            retain_, expires_at_, received_at_, publisher_};
+            retain_, expires_at_, received_at_, publisher_, trace_};
   }
 
  private:
@@ -77,6 +84,7 @@ class message {
   std::int64_t expires_at_;
   std::int64_t received_at_;
   std::uint64_t publisher_;
+  mutable std::uint64_t trace_;
 };
 
 }  // namespace troupe::mqtt

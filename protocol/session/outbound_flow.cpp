@@ -286,6 +286,11 @@ outbound_flow::exchange* outbound_flow::find(mqtt::packet_id id) noexcept {
   return it != inflight_.end() && it->id == id && it->at != stage::done ? &*it : nullptr;
 }
 
+const mqtt::message* outbound_flow::sent(mqtt::packet_id id) noexcept {
+  const auto* x = find(id);
+  return x == nullptr ? nullptr : x->message.body.get();
+}
+
 /// The caller has settled the message, and sweeps.
 void outbound_flow::finish(exchange& x, session_effects& fx) {
   if (x.recorded) fx.erase_outgoing(x.id);

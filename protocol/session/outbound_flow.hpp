@@ -87,6 +87,9 @@ class outbound_flow {
   const fifo<delivery>& queue() const noexcept { return queue_; }
   /// The orders of stored messages that are on their way to the client.
   std::vector<std::uint64_t> orders_under_way() const;
+  /// The message of an exchange that goes on, or null; also if it is stored and was released.
+  const mqtt::message* sent(mqtt::packet_id id) noexcept;
+
   std::size_t queued() const noexcept { return queue_.size(); }
   std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
   std::size_t inflight() const noexcept { return inflight_count_; }

@@ -35,6 +35,7 @@ mqtt::message_ptr message_of(const stored::message_record& record) {
   fields.expires_at = record.expires_at();
   fields.received_at = record.received_at();
   fields.publisher = record.publisher();
+  fields.trace = record.trace();
   return mqtt::message::make(fields);
 }
 

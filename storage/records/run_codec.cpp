@@ -14,7 +14,8 @@ constexpr std::uint32_t items_field = 2;
 /// Fields of stored.message_record.
 struct message_field {
   static constexpr std::uint32_t topic = 2, payload = 3, properties = 4, level = 5, retain = 6,
-                                 expires_at = 7, received_at = 8, publisher = 9;
+                                 expires_at = 7, received_at = 8, publisher = 9,
+                                 trace = 12;
 };
 /// Fields of stored.owed_record.
 struct owed_field {
@@ -40,7 +41,8 @@ std::size_t message_size(const mqtt::message& m) {
   return wire::bytes_size(m.topic().size()) + optional_bytes_size(m.payload()) +
          optional_bytes_size(m.properties()) + wire::number_size(raw(m.level())) +
          wire::number_size(m.retain() ? 1 : 0) + wire::number_size(raw(m.expires_at())) +
-         wire::number_size(raw(m.received_at())) + (m.publisher() != 0 ? 9 : 0);
+         wire::number_size(raw(m.received_at())) + (m.publisher() != 0 ? 9 : 0) +
+         (m.trace() != 0 ? 9 : 0);
 }
 
 char* put_message(char* out, const mqtt::message& m) {
@@ -51,8 +53,8 @@ char* put_message(char* out, const mqtt::message& m) {
   out = wire::put_number(out, message_field::retain, m.retain() ? 1 : 0);
   out = wire::put_number(out, message_field::expires_at, raw(m.expires_at()));
   out = wire::put_number(out, message_field::received_at, raw(m.received_at()));
-  if (m.publisher() == 0) return out;
-  return wire::put_fixed64(out, message_field::publisher, m.publisher());
+  if (m.publisher() != 0) out = wire::put_fixed64(out, message_field::publisher, m.publisher());
+  return m.trace() == 0 ? out : wire::put_fixed64(out, message_field::trace, m.trace());
 }
 
 /// False for bytes that are no message.
@@ -75,6 +77,8 @@ bool parse_message(std::string_view bytes, mqtt::message::fields& into, std::uin
         into.received_at = static_cast<std::int64_t>(value);
     } else if (fields.is(message_field::publisher, type::fixed64)) {
       into.publisher = fields.value();
+    } else if (fields.is(message_field::trace, type::fixed64)) {
+      into.trace = fields.value();
     }
   }
   into.level = static_cast<mqtt::qos>(level);

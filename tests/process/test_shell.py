@@ -130,6 +130,17 @@ def test_completion_of_verbs_options_and_names(start_node, open_shell):
     shell.child.send("\r")
     assert "127.0.0.1" in shell.prompt()
     sensor.ping()
+    # And traces, with the clients that they may follow.
+    shell.type("tr" + TAB + "star" + TAB + "morning cl" + TAB + "sens" + TAB)
+    shell.until("trace start morning client sensor-17")
+    shell.child.send("\r")
+    shell.until("Trace morning follows client sensor-17 for 10 min.")
+    shell.prompt()
+    shell.type("trace show mor" + TAB)
+    shell.until("trace show morning")
+    shell.child.send("\r")
+    assert "clientid sensor-17: runs until" in shell.prompt()
+    assert "trace client" in shell.run("help trace") or "client " in shell.shown()
     # And kinds of actors, of which there is one.
     shell.type("actor list --kind wild" + TAB)
     shell.until("actor list --kind wildcard_index")

@@ -56,6 +56,7 @@ void put_body(const mqtt::message& from, peer::Body& to) {
   to.set_expires_at(from.expires_at());
   to.set_received_at(from.received_at());
   to.set_publisher(from.publisher());
+  to.set_trace(from.trace());
 }
 
 mqtt::message_ptr body_of(const peer::Body& from) {
@@ -69,6 +70,7 @@ mqtt::message_ptr body_of(const peer::Body& from) {
   f.expires_at = from.expires_at();
   f.received_at = from.received_at();
   f.publisher = from.publisher();
+  f.trace = from.trace();
   return mqtt::message::make(f);
 }
 

@@ -5,6 +5,7 @@
 
 #include "actors/broker/session_shard.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/hops.hpp"
 
 namespace troupe::broker {
 
@@ -92,7 +93,7 @@ void session_shard::route_done(const route_changed& done) {
 
 // --- frames ----------------------------------------------------------------------
 
-void session_shard::on_forward(const peer::Forward& frame) {
+void session_shard::on_forward(cluster::node_id from, const peer::Forward& frame) {
   for (const auto& item : frame.items()) {
     const auto who = context_.remote->sessions().find(session_id(item.terms().session()));
     if (!who || frame.stream() == 0 || who->stream() != frame.stream()) continue;
@@ -100,6 +101,9 @@ void session_shard::on_forward(const peer::Forward& frame) {
     if (!d.body) continue;
     auto actor = who->actor();
     if (!actor) continue;
+    if (context_.traced())
+      trace_receiver(context_, *d.body, who->client_id(), trace_hop::arrived,
+                     "For its session, which is awake here", from);
     deliver one;
     one.messages.push_back(std::move(d));
     tell(actor, std::move(one));
@@ -150,7 +154,7 @@ void session_shard::on(const peer_message& frame) {
     case frame_kind::session_yield:
       return read(peer::SessionYield{}, [&](auto& c) { on_yield(c); });
     case frame_kind::forward:
-      return read(peer::Forward{}, [&](auto& c) { on_forward(c); });
+      return read(peer::Forward{}, [&](auto& c) { on_forward(frame.from, c); });
     case frame_kind::session_route:
       return read(peer::RouteChange{}, [&](auto& c) { on_route(frame.from, c); });
     case frame_kind::session_route_answer:

@@ -5,6 +5,7 @@
 
 #include "actors/broker/remote/topic_role.hpp"
 #include "actors/broker/tell.hpp"
+#include "actors/broker/trace/hops.hpp"
 
 namespace troupe::broker {
 
@@ -143,6 +144,7 @@ bool topic_role::send(std::uint64_t request, waiting_publish& w) {
   }
   if (!net_.send(to, frame_kind::publish, number(shard_), frame, w.batch->held, request == 0))
     return false;
+  if (context_.traced()) trace_batch(context_, *w.batch, trace_hop::forwarded, to);
   if (request == 0) return true;
   begin(*w.batch);
   if (!std::exchange(w.sent, true)) --unsent_;
@@ -186,6 +188,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
     }
   }
   if (batch->items.empty()) return;
+  if (context_.traced()) trace_batch(context_, *batch, trace_hop::arrived, from);
   if (nobody_waits(*batch)) return publish(std::move(batch));
   const auto last = refused_.find(from);
   if (last != refused_.end() && batch->attempt <= last->second) return refuse(*batch);
@@ -237,6 +240,7 @@ void topic_role::give_up(const publish_batch& batch, observe::counter as) {
       outcomes.emplace_back(item.token, mqtt::reason_code::quota_exceeded);
   }
   context_.count(as, given_up);
+  if (context_.traced()) trace_given_up(context_, batch, as);
   if (as == counter::publishes_refused_no_majority) {
     refusing_ = ticks_of_refusing;
     auto& last = refused_now_[batch.from];

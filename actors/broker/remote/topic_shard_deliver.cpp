@@ -6,6 +6,7 @@
 
 #include "actors/broker/tell.hpp"
 #include "actors/broker/topic_shard.hpp"
+#include "actors/broker/trace/topic_shard_trace.hpp"
 
 namespace troupe::broker {
 
@@ -167,6 +168,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
     item.by = each.by();
     item.chosen = each.chosen();
     resolve(each, pending);
+    if (topic_shard_trace::on(*this, *item.body)) topic_shard_trace::arrived(*this, *item.body, from);
     if (!to_->empty()) hand_to(item, pending, now);
   }
   if (!pending.parts.empty())

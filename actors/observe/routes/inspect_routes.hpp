@@ -23,6 +23,9 @@ void add_topic_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 /// `/api/v1/banned...`: who may not connect.
 void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 
+/// `/api/v1/trace...`: following clients and messages.
+void add_trace_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
 /// `/api/v1/retained...`
 void add_retained_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 

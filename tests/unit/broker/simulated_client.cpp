@@ -1,6 +1,7 @@
 #include "tests/unit/broker/simulated_client.hpp"
 
 #include "actors/broker/tell.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
 
 #include <algorithm>
 
@@ -161,6 +162,7 @@ void simulated_client::publish(std::string_view topic, std::string_view payload,
   fields.payload = payload;
   fields.level = level;
   fields.retain = retain;
+  fields.received_at = context_->loops.time().wall_ms();
   fields.publisher = id_.value;
   client_publish packet{mqtt::message::make(fields), 0};
   if (level != mqtt::qos::at_most_once) {

@@ -31,6 +31,8 @@ constexpr std::array places{
     place{"filter", "/api/v1/subscriptions", nullptr, "data", "topic"},
     place{"actor", "/api/v1/actors", nullptr, "data", "id"},
     place{"serves", "/api/v1/clients", "prefix", "data", "clientid"},
+    place{"what", "/api/v1/clients", "prefix", "data", "clientid"},
+    place{"trace", "/api/v1/trace", nullptr, "data", "name"},
     place{"kind", "/api/v1/actors/tree", nullptr, "nodes", "kind"},
     place{"node", "/api/v1/cluster", nullptr, "members", "name"},
     place{"module", "/api/v1/log", nullptr, "data", "module"},
@@ -41,6 +43,7 @@ std::vector<std::string> fixed_names(std::string_view kind) {
   if (kind == "level") return {"trace", "debug", "info", "warning", "error", "critical", "off"};
   if (kind == "sort") return {"id", "mailbox", "oldest", "busy", "messages", "memory"};
   if (kind == "as") return {"clientid", "username", "ip_address"};
+  if (kind == "type") return {"client", "topic", "address"};
   if (kind == "role") return {"viewer", "operator", "admin"};
   if (kind == "protocol") return {"3", "4", "5"};
   return {};
@@ -63,7 +66,7 @@ name_source names_of_node(const console& with) {
     if (found == places.end()) return names;
     query_values query;
     if (found->list == std::string_view("data") && found->path != places.back().path &&
-        found->kind != "module")
+        found->kind != "module" && found->kind != "trace")
       query.emplace_back("limit", most);
     if (found->parameter != nullptr && !prefix.empty())
       query.emplace_back(found->parameter, prefix);

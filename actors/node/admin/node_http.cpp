@@ -143,6 +143,7 @@ std::string node_runtime::parts::serve_http() {
     observe::add_topic_routes(routes, nodes);
     observe::add_ban_routes(routes, nodes);
     observe::add_retained_routes(routes, nodes);
+    observe::add_trace_routes(routes, nodes);
     observe::add_open_api_route(routes, version);
     http =
         std::make_unique<observe::http_endpoint>(loop.io(), std::move(settings), std::move(routes));
