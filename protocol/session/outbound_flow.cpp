@@ -119,6 +119,18 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
     if (known) continue;
     auto it = std::find_if(restored_.begin(), restored_.end(),
                            [&](const auto& x) { return x.order == order; });
+    // Behind one of its topic that has no record because that could not be written: nothing of it
+    // was sent.
+    const auto unrecorded = [&](const delivery& earlier) {
+      return earlier.level == mqtt::qos::exactly_once && earlier.stored &&
+             earlier.stored.order < order &&
+             earlier.body->topic() == message.body->topic();
+    };
+    if (it != restored_.end() && std::any_of(queue_.begin(), queue_.end(), unrecorded)) {
+      fx.erase_outgoing(it->id);
+      restored_.erase(it);
+      it = restored_.end();
+    }
     if (it == restored_.end()) {
       queued_bytes_ += bytes_of(message);
       queue_.push_back(std::move(message));
@@ -229,17 +241,21 @@ void outbound_flow::transmit(exchange& x, std::int64_t now, session_effects& fx)
 void outbound_flow::resend(std::int64_t now, session_effects& fx) {
   for (auto& x : inflight_) {
     if (x.again) return;
+    if (x.at == stage::recording && !x.resend) return;
     if (!x.resend || x.at == stage::done) continue;
-    if (outstanding_ >= window() || !fx.writable()) return;
+    if ((!x.counted && outstanding_ >= window()) || !fx.writable()) return;
     x.resend = false;
-    x.counted = true;
-    ++outstanding_;
+    if (!std::exchange(x.counted, true)) ++outstanding_;
     if (x.at == stage::sent)
       transmit(x, now, fx);
     else if (x.at == stage::released)
       fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
-    // recording and releasing go on when their record is committed
-    if (!std::exchange(x.failed, false)) continue;
+    // Recording and releasing go on when their record is committed; what is behind a message that
+    // is not recorded comes behind it.
+    if (!std::exchange(x.failed, false)) {
+      if (x.at == stage::recording) return;
+      continue;
+    }
     ++recording_;
     const bool released = x.at == stage::releasing;
     if (released) settle(x.message, fx);
@@ -376,6 +392,10 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
   if (!released && x->at == stage::recording) {
     x->at = stage::sent;
     x->again = false;
+    if (waits_for_earlier(*x)) {
+      x->resend = true;
+      resending_ = true;
+    }
     if (has_client_ && !x->resend) transmit(*x, now, fx);
   } else if (released && x->at == stage::releasing) {
     x->at = stage::released;
@@ -386,6 +406,15 @@ void outbound_flow::recorded(mqtt::packet_id id, bool released, std::int64_t now
   }
   sweep();
   pump(now, fx);
+}
+
+/// One before it is not recorded yet, or that has failed: nobody gets it before that one.
+bool outbound_flow::waits_for_earlier(const exchange& x) const noexcept {
+  for (const auto& each : inflight_) {
+    if (&each == &x) return false;
+    if (each.at == stage::recording) return true;
+  }
+  return false;
 }
 
 void outbound_flow::not_recorded(mqtt::packet_id id) noexcept {

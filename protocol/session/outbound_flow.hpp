@@ -126,6 +126,7 @@ class outbound_flow {
   void skip(exchange& x, drop_reason why, session_effects& fx);
   void sweep();
   void request_page(session_effects& fx);
+  bool waits_for_earlier(const exchange& x) const noexcept;
   exchange* find(mqtt::packet_id id) noexcept;
   std::uint32_t place_of(mqtt::packet_id id) const noexcept;
   void settle(const delivery& message, session_effects& fx);
