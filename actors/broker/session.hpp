@@ -104,7 +104,8 @@ class session final : public runtime::lean_actor,
   };
   /// What is to be done when the transaction at hand is committed.
   struct after_commit {
-    enum class kind : std::uint8_t { outgoing, received, change, connack, noted, taken } what;
+    enum class kind : std::uint8_t { outgoing, received, change, connack, noted, taken, ending };
+    kind what;
     std::uint64_t number = 0;  // packet id, token or connection
     bool released = false;
     mqtt::reason_code reason = mqtt::reason_code::success;  // taken

@@ -234,6 +234,8 @@ void session::committed(const std::vector<after_commit>& finished, bool ok,
     for (const auto& x : finished) {
       if (x.what == after_commit::kind::noted)
         noted(x.number, false);
+      else if (x.what == after_commit::kind::ending)
+        finish_end();
       else if (x.what == after_commit::kind::taken)
         inbound_.completed(x.number, mqtt::reason_code::implementation_specific_error, *this);
       else if (x.what == after_commit::kind::received)
@@ -259,6 +261,9 @@ void session::committed(const std::vector<after_commit>& finished, bool ok,
         break;
       case after_commit::kind::taken:
         inbound_.completed(x.number, x.reason, *this);
+        break;
+      case after_commit::kind::ending:
+        hand_over();
         break;
       case after_commit::kind::connack:
         if (connected_ && x.number == connection_) send_connack();

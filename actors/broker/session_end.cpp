@@ -79,8 +79,14 @@ void session::end() {
   });
   drop_routes();
   who_->actor(nullptr);
-  if (stored_ && shared && !context_.stopping.load()) return hand_over();
-  finish_end();
+  if (!stored_ || !shared || context_.stopping.load()) return finish_end();
+  if (context_.remote == nullptr) return hand_over();
+  // It ends because an owner of its shard said so, which may be none any more: others get what it
+  // leaves only when its end is on record.
+  auto over = record(now());
+  over.expiry = 0;
+  writes().put_session(over);
+  after_.push_back({after_commit::kind::ending, 0, false});
 }
 
 void session::hand_over() {

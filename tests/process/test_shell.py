@@ -90,7 +90,7 @@ def test_verbs_help_and_leaving(start_node, open_shell):
     told = shell.run("log show --json")
     assert json.loads(told[told.index("{"):told.rindex("}") + 1])["data"]
     told = shell.run("help log level")
-    assert "until the next reload" in told and "--url" in told
+    assert "until a reload changes log.level" in told and "--url" in told
     assert "clients kick" in shell.run("help")
     assert "There is no verb" in shell.run("help nonsense")
     assert "not expected: nonsense" in shell.run("nonsense")

@@ -93,4 +93,5 @@ def test_backups_have_names_and_go(start_node):
     ctl(node, "backup", "delete", name)
     assert name not in ctl(node, "backup", "list")
     ctl(node, "backup", "delete", name, code=5)
-    assert "made the backup" in node.log_text() and "deleted the backup" in node.log_text()
+    wait_for(lambda: "made the backup" in node.log_text()
+             and "deleted the backup" in node.log_text(), 5, "the audit log")

@@ -60,7 +60,7 @@ def test_what_is_queued_is_listed_and_dropped(start_node, asleep):
     shown = ask(node, "GET", "/api/v1/clients/reader")[1]
     assert shown["counters"]["dropped"]["administrator"] == 21 and shown["mqueue_len"] == 0
     assert ask(node, "DELETE", PATH) == (200, {"dropped": 0, "more": False})
-    assert "dropped 21 queued messages of reader" in node.log_text()
+    wait_for(lambda: "dropped 21 queued messages of reader" in node.log_text(), 5, "the audit log")
     # It goes on, now and over a restart.
     fill(node, "q/next", [1])
     assert topics(node) == ["q/next"]
