@@ -70,7 +70,12 @@ def test_what_cannot_be_done_is_told(make_cluster):
     assert move(first, 3, "")[0] == 400
     assert ask(first, "POST", "/api/v1/cluster/shards/3/owner", {"name": "n1"})[0] == 400
     assert "holds no replica" in ctl(first, "shard", "move", "3", stranger, code=1)
-    # A replica that stands still is not heard.
+
+
+def test_a_replica_that_stands_still_gets_nothing(make_cluster):
+    cluster = make_cluster(3).start()
+    cluster.wait_owners()
+    row = shard_of(cluster.nodes[0], 3)
     still = next(n for n in cluster.nodes if n.name in row["replicas"] and n.name != row["owner"])
     asked = next(n for n in cluster.nodes if n is not still)
     still.process.send_signal(signal.SIGSTOP)
