@@ -94,7 +94,8 @@ void topic_shard_trace::matched(topic_shard& t, const publish_item& item) {
     if (r.share) text += ", chosen by " + clipped(*r.share);
     return event_of(message, trace_hop::matched, std::move(text));
   });
-  passed_over(t, message);
+  if (std::any_of(all.begin(), all.end(), [](const receiver& r) { return r.share != nullptr; }))
+    passed_over(t, message);
 }
 
 /// To traces of members of a shared group, if another one was chosen. Only here are their names
@@ -135,6 +136,7 @@ void topic_shard_trace::handing(topic_shard& t, const publish_item& item) {
   if (!goes_on && !t.context_.tracing.of_clients()) return;
   std::map<cluster::node_id, std::uint64_t> nodes;
   for (const auto& r : *t.to_) {
+    if (!goes_on && r.who->online()) continue;
     if (t.role_ && t.for_others(r)) {
       if (!goes_on) continue;
       ++nodes[r.who->kept() ? t.role_->view().owner(r.who->id().shard()).node : r.who->announcer()];
