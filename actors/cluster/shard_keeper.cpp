@@ -249,9 +249,7 @@ void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& 
   const auto preferred = replicas.front();
   const auto now = loop().now();
   if (transfers_ >= settings_.most_transfers || hears_more(shard, of, seen)) return;
-  if (preferred == settings_.self ||
-      hearing_.count(preferred, members_) < hearing_.count(settings_.self, members_))
-    return;
+  if (preferred == settings_.self) return;
   // A witness serves for as long as nobody else can.
   if (is_witness(settings_.self)) {
     for (const auto node : replicas) {
@@ -263,6 +261,7 @@ void shard_keeper::prefer(shard_id shard, kept& of, const cluster::group_sight& 
     return;
   }
   if (of.stays) return;
+  if (hearing_.count(preferred, members_) < hearing_.count(settings_.self, members_)) return;
   const auto heard = heard_.find(preferred);
   if (heard == heard_.end() || now - heard->second < settings_.patience_ms ||
       now - of.owned_since < settings_.patience_ms / 2 || !seen.near.contains(preferred))
