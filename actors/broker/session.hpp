@@ -284,11 +284,8 @@ class session final : public runtime::lean_actor,
   // At the end: what shared subscriptions left in the store goes to other members.
   static constexpr std::uint64_t hand_over_token = 1ULL << 63;
   static constexpr std::uint64_t replay_token = 1ULL << 62;
-  std::vector<std::uint64_t> under_way_;  // orders of exchanges with this client
-  std::uint64_t handed_through_ = 0;
   std::uint64_t trimmed_through_ = 0;
   std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
-  std::size_t handing_over_ = 0;
   struct handed_message {
     troupe::session::stored_place place;
     std::size_t bytes = 0;
@@ -306,6 +303,9 @@ class session final : public runtime::lean_actor,
   };
   struct rarely_used {
     std::vector<handed_message> handed;  // by the number in their token
+    std::vector<std::uint64_t> under_way;  // orders of exchanges with this client
+    std::uint64_t handed_through = 0;
+    std::size_t handing_over = 0;
     // QoS 2 of the client, in a cluster.
     std::map<std::uint64_t, recorded_publish> receiving;  // recorded, not taken yet; by token
     std::map<std::uint64_t, noted_publish> noted;         // being recorded; by token

@@ -73,7 +73,8 @@ void session::end() {
   who_->end();
   if (clean_goodbye_) will_.reset();
   publish_will();
-  under_way_ = outbound_.abandon(*this);
+  if (auto begun = outbound_.abandon(*this); !begun.empty())
+    rare().under_way = std::move(begun);
   const bool shared = std::any_of(subscriptions_.begin(), subscriptions_.end(), [](const auto& s) {
     return topics::is_shared_prefix(s.first);
   });
@@ -92,7 +93,7 @@ void session::end() {
 void session::hand_over() {
   flush();
   context_.store.read_owed(
-      who_->id(), handed_through_,
+      who_->id(), rare().handed_through,
       context_.remote == nullptr ? hand_over_page : hand_over_page_in_cluster, hand_over_bytes,
       [self = strong(*this), this](storage::owed_page page) {
         auto kept = std::make_shared<storage::owed_page>(std::move(page));
@@ -103,11 +104,11 @@ void session::hand_over() {
 void session::handed_page(storage::owed_page& page) {
   if (page.failed) return try_again_later([this] { hand_over(); });
   for (auto& m : page.messages) {
-    handed_through_ = m.place.order;
+    rare().handed_through = m.place.order;
     if (m.entry.share.empty()) continue;
     // [MQTT-4.8.2-5]: QoS 2 that was begun with this client is for nobody else.
     if (m.entry.level == mqtt::qos::exactly_once &&
-        std::find(under_way_.begin(), under_way_.end(), m.place.order) != under_way_.end())
+        std::find(rare().under_way.begin(), rare().under_way.end(), m.place.order) != rare().under_way.end())
       continue;
     troupe::session::delivery d;
     d.body = m.body;
@@ -115,12 +116,12 @@ void session::handed_page(storage::owed_page& page) {
     d.stored = m.place;
     second_choice_for(d).token = hand_over_token | rare().handed.size();
     rare().handed.push_back({m.place, m.body->footprint()});
-    ++handing_over_;
+    ++rare().handing_over;
     // The next one with an origin only when this one is taken: what is refused comes again, and
     // would be passed over behind it.
     if (context_.remote != nullptr && m.body->level() == mqtt::qos::exactly_once) break;
   }
-  if (handing_over_ > 0) return;  // goes on when they are safe elsewhere
+  if (rare().handing_over > 0) return;  // goes on when they are safe elsewhere
   if (page.messages.empty()) return finish_end();
   hand_over();
 }
@@ -129,15 +130,15 @@ void session::handed_on(const publish_outcomes& outcomes) {
   for (const auto& [token, reason] : outcomes) {
     const auto place = static_cast<std::size_t>(token & ~hand_over_token);
     if (place >= rare().handed.size()) continue;
-    handing_over_ -= std::min<std::size_t>(handing_over_, 1);
+    rare().handing_over -= std::min<std::size_t>(rare().handing_over, 1);
     // On one node the topic shard settled it, with the message.
     if (context_.remote == nullptr) continue;
     if (mqtt::is_error(reason))
-      handed_through_ = std::min(handed_through_, rare().handed[place].place.order - 1);
+      rare().handed_through = std::min(rare().handed_through, rare().handed[place].place.order - 1);
     else
       settle(rare().handed[place].place, rare().handed[place].bytes);
   }
-  if (handing_over_ != 0) return;
+  if (rare().handing_over != 0) return;
   rare().handed.clear();
   hand_over();
 }

@@ -30,7 +30,7 @@ void session::describe(runtime::actor_description& to) const {
   else if (phase_ == phase::resting)
     to.waits_for = "its shard, to sleep";
   else if (phase_ == phase::ending)
-    to.waits_for = handing_over_ != 0 ? "topic shards, which take over its shared messages"
+    to.waits_for = rare_ && rare_->handing_over != 0 ? "topic shards, which take over its shared messages"
                                       : "its shard, to end";
   else if (!changes_.empty())
     to.waits_for = "a subscription to be in force";
