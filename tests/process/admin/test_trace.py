@@ -1,5 +1,6 @@
 """Following a client, a topic or an address through the nodes: why who got what, and who did not."""
 
+import datetime
 import json
 import signal
 import subprocess
@@ -94,6 +95,14 @@ def node(make_node):
     return made.start()
 
 
+def all_expired(node, client):
+    """Of what waits for the client: all that may expire has."""
+    rows = ask(node, "GET", f"/api/v1/clients/{client}/mqueue_messages")[1]["data"]
+    times = [row["expires_at"] for row in rows if row["expires_at"]]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return all(datetime.datetime.fromisoformat(each) < now for each in times)
+
+
 def test_every_drop_has_its_reason(node):
     away = node.connect("away", session_expiry_interval=600)
     away.subscribe(("t/q", 1), ("t/e", 1))
@@ -112,7 +121,7 @@ def test_every_drop_has_its_reason(node):
     writer.publish("t/large", "x" * 100, qos=1)
     own = node.connect("own")
     own.subscribe(("t/own", 1), granted=[1])
-    time.sleep(1.2)  # what waits expires
+    wait_for(lambda: all_expired(node, "away"), 10, "what waits to expire")
     back = node.connect("away", clean_start=False, session_present=True,
                         session_expiry_interval=600)
     back.receive(publish("t/q", "0", qos=1))
@@ -277,7 +286,7 @@ def test_a_message_is_followed_over_nodes(make_cluster, tmp_path):
     mine = until(second, "away", dropped("queue_full"))
     full = [e for e in mine if e.get("reason") == "queue_full"]
     assert len(full) == 2 and full[0]["text"].startswith("The queue of away is full: 2 of 2 messages")
-    time.sleep(1.2)  # what waits expires
+    wait_for(lambda: all_expired(second, "away"), 10, "what waits to expire")
     back = second.connect("away", clean_start=False, session_present=True,
                           session_expiry_interval=600)
     back.receive(publish("t/q", "x", qos=1))
