@@ -138,6 +138,13 @@ void rocks_store::backup(std::string directory, std::string name,
   });
 }
 
+void rocks_store::measure(std::function<void(store_sizes)> done) {
+  engine_->read([this, done = std::move(done)](bool run) {
+    if (run) return done(engine_->measure());
+    done({"The store is closed, or has too much to do.", {}, 0, {}});
+  });
+}
+
 void rocks_store::export_shard(shard_id shard, exporting done) {
   engine_->export_shard(shard, std::move(done));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/backup/backup.hpp"
+#include "storage/figures/store_sizes.hpp"
 #include "storage/replication/shard_replicas.hpp"
 #include "storage/store.hpp"
 #include "storage/store_options.hpp"
@@ -54,6 +55,9 @@ class rocks_store final : public store, public shard_replicas {
   /// the store, and runs while that reads nothing else. Not of a replicated store. Any thread.
   void backup(std::string directory, std::string name, std::vector<std::string> small_files,
               std::int64_t now_ms, std::function<void(backup_info)> done);
+
+  /// What it takes on disk. `done` as above.
+  void measure(std::function<void(store_sizes)> done);
 
   // --- shard_replicas, if store_options::replicated ---
   shard_marks marks(shard_id shard) const override;

@@ -49,6 +49,7 @@ class rocks_store::engine {
   /// A sentence if it fails. On a reader's thread.
   std::string backup(const std::string& directory, const std::vector<std::string>& small_files,
                      backup_info& info);
+  store_sizes measure() const { return sizes_of(*db_, options_.shards); }
   void export_shard(shard_id shard, shard_replicas::exporting done);
   void read_checksum(shard_id shard, std::function<void(shard_checksum)> done);
   /// Of the start: what was free before this process wrote anything.

@@ -17,6 +17,13 @@ broker_context::broker_context(caf::actor_system& sys, runtime::loop_coordinator
       aside(coordinator),
       devices(coordinator.loops()) {}
 
+void broker_context::time(observe::latency_stage stage, std::int64_t since_us,
+                          bool of_another_node) {
+  auto* const loop = runtime::run_loop::current();
+  if (loop == nullptr) return;
+  counters.latencies(loop->index()).add(stage, of_another_node, loop->wall_us() - since_us);
+}
+
 void broker_context::release_handles() {
   topic_shards.clear();
   session_shards.clear();

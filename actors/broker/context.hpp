@@ -155,6 +155,12 @@ struct broker_context {
     else
       counters.shared_block().add_shared(what, n);
   }
+  /// Takes the time of a message that is timed. On a run loop.
+  void time(observe::latency_stage stage, const mqtt::message& message) {
+    if (message.timed()) [[unlikely]]
+      time(stage, message.timed_at(), message.of_another_node());
+  }
+  void time(observe::latency_stage stage, std::int64_t since_us, bool of_another_node);
   /// No actor uses them any more.
   void release_handles();
   /// The node is at its end: messages that are left have nobody to go to.

@@ -22,11 +22,14 @@ class fan_out {
   void add(mqtt::message_ptr message) {
     payload_bytes_ += message->payload().size();
     if (message->expires_at() != 0) expires_ = true;
+    if (message->timed()) timed_ = message.get();
     messages_.push_back(std::move(message));
   }
 
   const std::vector<mqtt::message_ptr>& messages() const noexcept { return messages_; }
   std::size_t payload_bytes() const noexcept { return payload_bytes_; }
+  /// The latest of them that is timed, or null.
+  const mqtt::message* timed() const noexcept { return timed_; }
   /// Whether the packets have no field that differs between receivers at `level`.
   bool alike_at(mqtt::qos level) const noexcept {
     return !expires_ && level == mqtt::qos::at_most_once;
@@ -49,6 +52,7 @@ class fan_out {
 
   std::vector<mqtt::message_ptr> messages_;
   std::size_t payload_bytes_ = 0;
+  const mqtt::message* timed_ = nullptr;
   bool expires_ = false;
   mutable std::array<encoded, 2> forms_;
 };

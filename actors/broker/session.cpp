@@ -279,6 +279,7 @@ void session::go_offline() {
   note_taken();
   inbound_.disconnected();
   outbound_.disconnected();
+  if (counts_) counts_->publishing = counts_->receiving = {};
   context_.connected.fetch_sub(1);
   context_.count(counter::clients_disconnected);
 }

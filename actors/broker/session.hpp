@@ -59,6 +59,14 @@ class session final : public runtime::lean_actor,
   session_id stored_as() const { return who_->id(); }
   client_view look() const;
   client_view::details look_closer() const;
+  const std::string& client_id() const noexcept { return client_id_; }
+  const std::string& username() const noexcept { return username_; }
+  /// Null: it has done nothing yet.
+  const client_counts* traffic() const noexcept { return counts_.get(); }
+  /// What its connected client has been owed for the longest time, or null.
+  const mqtt::message* oldest_unacknowledged() const {
+    return device_ != nullptr ? outbound_.oldest() : nullptr;
+  }
   /// Until `visit` has seen all that come behind `after`, or its limit.
   void each_subscription(std::string_view after, std::size_t limit,
                          const subscription_visit& visit) const;
@@ -227,6 +235,7 @@ class session final : public runtime::lean_actor,
     if (!counts_) counts_ = std::make_unique<client_counts>();
     return *counts_;
   }
+  void take_time(observe::latency_stage stage, client_counts::timed_exchange& of);
   /// This node is cut off from the majority and from whoever keeps the session.
   bool kept_out_of_reach() const;
   auth::identity identity() const { return {client_id_, username_, loopback_}; }

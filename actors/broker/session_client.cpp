@@ -66,7 +66,11 @@ void session::on_request(const client_request& request) {
 void session::on_publish(client_publish& publish) {
   const auto& message = *publish.body;
   context_.count(observe::messages_received(static_cast<unsigned>(message.level())));
-  ++counts().received[static_cast<std::size_t>(message.level())];
+  auto& counted = counts();
+  ++counted.received[static_cast<std::size_t>(message.level())];
+  counted.received_bytes += message.payload().size();
+  if (message.timed() && publish.id != 0 && counted.publishing.id == 0)
+    counted.publishing = {message.timed_at(), publish.id, false};
   context_.count(counter::message_bytes_received, message.payload().size());
   if (const auto version = context_.authorizer.version(); version != authorizer_version_) {
     authorizer_ = context_.authorizer.get();
@@ -110,6 +114,8 @@ void session::on_publish(client_publish& publish) {
 
 void session::on_ack(const client_ack& ack) {
   if (context_.traced()) session_trace::acknowledged(*this, ack);
+  if (counts_ && counts_->receiving.id == ack.id && ack.kind != mqtt::ack_kind::pubrel)
+    take_time(observe::latency_stage::acknowledged, counts_->receiving);
   switch (ack.kind) {
     case mqtt::ack_kind::puback:
       return outbound_.puback(ack.id, now(), *this);
@@ -120,6 +126,11 @@ void session::on_ack(const client_ack& ack) {
     case mqtt::ack_kind::pubrel:
       return inbound_.pubrel(ack.id, *this);
   }
+}
+
+void session::take_time(observe::latency_stage stage, client_counts::timed_exchange& of) {
+  context_.time(stage, of.since, of.of_another_node);
+  of = {};
 }
 
 void session::on_disconnect(const mqtt::disconnect_packet& packet) {
@@ -163,7 +174,11 @@ void session::on_deliver(const deliver_alike& all) {
   const bool allowed = may_receive(messages.front()->topic());  // it is the same of all
   if (allowed && all.messages->alike_at(all.level) && device_ != nullptr &&
       outbound_.has_client() && device_->send(*all.messages)) {
-    counts().sent[0] += messages.size();
+    auto& counted = counts();
+    counted.sent[0] += messages.size();
+    counted.sent_bytes += all.messages->payload_bytes();
+    if (const auto* timed = all.messages->timed())
+      context_.time(observe::latency_stage::sent, *timed);
     if (context_.traced()) session_trace::written(*this, *all.messages);
     return;
   }

@@ -14,12 +14,22 @@ using observe::counter;
 
 void session::send(const troupe::session::publish_out& publish) {
   if (device_ == nullptr) return;
-  ++counts().sent[static_cast<std::size_t>(publish.level)];
+  auto& counted = counts();
+  ++counted.sent[static_cast<std::size_t>(publish.level)];
+  counted.sent_bytes += publish.body->payload().size();
+  // Retained ones have been with us for long.
+  if (publish.body->timed() && !publish.retain && !publish.dup) {
+    context_.time(observe::latency_stage::sent, *publish.body);
+    if (publish.id != 0 && counted.receiving.id == 0)
+      counted.receiving = {publish.body->timed_at(), publish.id, publish.body->of_another_node()};
+  }
   if (session_trace::on(*this, *publish.body)) session_trace::written(*this, publish);
   device_->send(publish);
 }
 void session::send(const mqtt::ack_packet& ack) {
   if (context_.traced()) session_trace::answered(*this, ack);
+  if (counts_ && counts_->publishing.id == ack.id && ack.kind != mqtt::ack_kind::pubrel)
+    take_time(observe::latency_stage::answered, counts_->publishing);
   if (device_ != nullptr) device_->send(ack);
 }
 void session::send(const mqtt::suback_packet& suback) {

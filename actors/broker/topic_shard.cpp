@@ -188,6 +188,7 @@ bool topic_shard::publish_one(publish_item& item, bool several, session_id from,
     waits = true;
   }
   find_receivers(item, several);
+  if (!item.directed && !item.declined) context_.time(observe::latency_stage::routed, message);
   if (topic_shard_trace::on(*this, message)) topic_shard_trace::matched(*this, item);
   if (message.retain() && !item.directed && !item.declined && (!role_ || role_->is_owner())) {
     keep_retained(message, part_of(pending, shard_).writes);
@@ -436,7 +437,10 @@ void topic_shard::committed(const commit_done& done) {
   if (context_.traced()) topic_shard_trace::committed(*this, part, done.ok);
   if (done.ok) {
     for (auto& p : part.parcels)
-      for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
+      for (auto& d : p.messages) {
+        part.orders.resolve(d.stored, done.first_order);
+        if (!d.replayed) context_.time(observe::latency_stage::committed, *d.body);
+      }
     hand_out(part.parcels);
   } else {
     context_.count(counter::messages_dropped_store_error, part.owed);

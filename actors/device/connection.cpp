@@ -212,6 +212,7 @@ bool connection::on_publish(const mqtt::frame& frame) {
   f.retain = p.retain;
   f.publisher = session_id_;
   f.received_at = loop_.loop().wall();
+  if (loop_.latencies().takes(f.received_at)) f.timed_at = loop_.loop().wall_us();
   auto expiry = p.expiry;
   if (const auto most = settings_->max_message_expiry; most != 0 && (!expiry || *expiry > most))
     expiry = static_cast<std::uint32_t>(most);

@@ -25,6 +25,7 @@ device_loop::device_loop(broker::broker_context& context, runtime::run_loop& loo
       loop_(loop),
       counts_(counts),
       counters_(context.counters.block(loop.index())),
+      latencies_(context.counters.latencies(loop.index())),
       net_{loop.io(), loop.scratch()},
       next_number_(1 + loop.index()) {}
 

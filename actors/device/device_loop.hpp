@@ -55,6 +55,7 @@ class device_loop final : private runtime::timer_entry {
   runtime::run_loop& loop() noexcept { return loop_; }
   /// Of this loop.
   observe::counter_block& counters() noexcept { return counters_; }
+  observe::latency_block& latencies() noexcept { return latencies_; }
   /// Encoding space for one packet at a time.
   std::string& scratch() noexcept { return scratch_; }
 
@@ -68,6 +69,7 @@ class device_loop final : private runtime::timer_entry {
   runtime::run_loop& loop_;
   connection_counts& counts_;
   observe::counter_block& counters_;
+  observe::latency_block& latencies_;
   net::loop_context net_;
   std::unordered_map<std::uint64_t, std::unique_ptr<connection>> connections_;
   std::vector<std::uint64_t> waiting_for_store_;

@@ -8,7 +8,7 @@
 #include "actors/broker/tell.hpp"
 #include "actors/config/changes.hpp"
 #include "actors/observe/log.hpp"
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
 namespace troupe::node {

@@ -96,6 +96,7 @@ observe::snapshot node::own_figures() {
   s.connections = parts_.counts.open.load();
   s.connections_maximum = parts_.counts.maximum.load();
   s.connections_limit = parts_.counts.limit;
+  s.latencies = context.counters.latencies();
   s.connects = parts_.counts.gate->look(runtime::run_loop::current()->now());
   s.sessions = context.sessions.load();
   s.sessions_connected = context.connected.load();

@@ -108,6 +108,7 @@ void node_runtime::parts::make_inspector() {
   broker::add_ban_questions(*inspector, *bans);
   traces = std::make_unique<broker::tracer>(*context, configuration->node.name);
   broker::add_trace_questions(*inspector, *traces);
+  add_storage_questions();
   if (!cluster) {
     nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
     return;

@@ -76,6 +76,7 @@ struct node_runtime::parts {
   void must_end(std::string why);
   void make_actors();
   void make_inspector();
+  void add_storage_questions();
   std::string restore();
   std::string listen(const access& rights);
   std::string serve_http();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/observe/counter_table.hpp"
+#include "actors/observe/figures/latency.hpp"
 
 #include <array>
 #include <atomic>
@@ -113,12 +114,17 @@ class counter_set {
   /// For threads that are no run loop: write with add_shared().
   counter_block& shared_block() noexcept { return blocks_[run_loops_]; }
 
+  /// Times of messages, of a run loop; only by its thread.
+  latency_block& latencies(std::size_t run_loop) noexcept { return latencies_[run_loop]; }
+
   std::uint64_t sum(counter c) const noexcept;
   counter_values totals() const noexcept;
+  latency_table latencies() const noexcept;
 
  private:
   std::size_t run_loops_;
   std::unique_ptr<counter_block[]> blocks_;
+  std::unique_ptr<latency_block[]> latencies_;
 };
 
 }  // namespace troupe::observe

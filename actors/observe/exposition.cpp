@@ -47,15 +47,16 @@ class families {
                  const Counts& counts, double sum) {
     open(MetricType::Histogram, std::move(name), help);
     ClientMetric metric;
-    metric.histogram.sample_sum = sum;
-    std::uint64_t so_far = 0;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-      so_far += counts[i];
-      const auto bound =
-          i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
-      metric.histogram.bucket.push_back({so_far, bound});
-    }
-    metric.histogram.sample_count = so_far;
+    fill(metric, bounds, counts, sum);
+    all_.back().metric.push_back(std::move(metric));
+  }
+
+  /// One metric of several histograms.
+  void add(const latency_figures& of, labels pairs) {
+    ClientMetric metric;
+    for (const auto& [key, text] : pairs)
+      metric.label.push_back({std::string(key), std::string(text)});
+    fill(metric, latency_bounds, of.counts, of.seconds);
     all_.back().metric.push_back(std::move(metric));
   }
 
@@ -74,6 +75,19 @@ class families {
   std::string text() const { return prometheus::TextSerializer().Serialize(all_); }
 
  private:
+  template <class Bounds, class Counts>
+  static void fill(ClientMetric& metric, const Bounds& bounds, const Counts& counts, double sum) {
+    metric.histogram.sample_sum = sum;
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      so_far += counts[i];
+      const auto bound =
+          i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({so_far, bound});
+    }
+    metric.histogram.sample_count = so_far;
+  }
+
   std::vector<MetricFamily> all_;
 };
 
@@ -139,6 +153,20 @@ void add_connects(families& out, const connect_figures& of) {
   out.histogram("troupe_connect_admission_delay_seconds",
                 "How long connections waited in the kernel's backlog.", connect_figures::bounds,
                 of.delays, of.delay_seconds);
+}
+
+void add_latencies(families& out, const latency_table& of) {
+  out.open(MetricType::Histogram, "troupe_message_latency_seconds",
+           "Time since the node of its publisher had read a message, of up to 1,000 messages a "
+           "second and run loop, by how far they have come; of those from other nodes it is as "
+           "exact as the clocks of the nodes agree.");
+  for (std::size_t i = 0; i < latency_stages; ++i) {
+    const auto stage = static_cast<latency_stage>(i);
+    out.add(of.own[i], {{"stage", to_string(stage)}, {"from", "client"}});
+    // Who publishes is answered by his own node alone.
+    if (stage != latency_stage::answered)
+      out.add(of.others[i], {{"stage", to_string(stage)}, {"from", "node"}});
+  }
 }
 
 void add_listeners(families& out, const snapshot& now) {
@@ -262,6 +290,7 @@ std::string exposition(const counter_values& counters, const snapshot& now,
   families out;
   add_node(out, now);
   add_connects(out, now.connects);
+  add_latencies(out, now.latencies);
   add_listeners(out, now);
   add_counters(out, counters);
   add_run_loops(out, now.run_loops);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "actors/observe/counters.hpp"
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 #include "actors/observe/snapshot.hpp"
 
 #include <string>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/observe/figures/latency.hpp"
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -116,6 +118,7 @@ struct snapshot {
   std::uint64_t queued_messages = 0;     // owed to durable sessions, waiting or in flight
   std::uint64_t owed_backlog_bytes = 0;  // their bytes, a body once for each receiver
 
+  latency_table latencies;
   connect_figures connects;
   std::vector<listener_figures> listeners;
   std::vector<run_loop_figures> run_loops;

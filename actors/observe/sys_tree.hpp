@@ -1,8 +1,8 @@
 #pragma once
 
 #include "actors/observe/counters.hpp"
-#include "actors/observe/load_average.hpp"
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/load_average.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 #include "actors/observe/snapshot.hpp"
 
 #include <array>

@@ -93,6 +93,8 @@ class run_loop final : public caf::execution_unit {
     if (!time_fresh_) read_time();
     return wall_;
   }
+  /// Microseconds since 1970-01-01 UTC, now.
+  std::int64_t wall_us() { return clock_.wall_us(); }
 
   /// Has x.flush_turn() called once at the end of this turn.
   void flush_later(flushable& x) noexcept {

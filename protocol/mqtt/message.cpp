@@ -12,9 +12,15 @@ message::message(const fields& from) noexcept
       level_(from.level),
       retain_(from.retain),
       expires_at_(from.expires_at),
-      received_at_(from.received_at),
+      received_at_(packed_time(from)),
       publisher_(from.publisher),
       trace_(from.trace) {}
+
+std::int64_t message::packed_time(const fields& from) noexcept {
+  if (from.timed_at <= 0) return from.received_at << time_bits;
+  return from.timed_at / 1000 << time_bits | (from.timed_at % 1000 + 1) |
+         (from.of_another_node ? elsewhere_bit : 0);
+}
 
 message_ptr message::make(const fields& from) {
   const auto size =

@@ -32,6 +32,9 @@ class message {
     std::uint64_t publisher = 0;
     /// See message::trace().
     std::uint64_t trace = 0;
+    /// See message::timed_at(); 0: its way is not timed.
+    std::int64_t timed_at = 0;
+    bool of_another_node = false;  // if it is timed
   };
 
   /// Copies what the views point to.
@@ -45,7 +48,15 @@ class message {
   qos level() const noexcept { return level_; }
   bool retain() const noexcept { return retain_; }
   std::int64_t expires_at() const noexcept { return expires_at_; }
-  std::int64_t received_at() const noexcept { return received_at_; }
+  std::int64_t received_at() const noexcept { return received_at_ >> time_bits; }
+  /// Somebody measures how long its way takes: some messages are, while they are on their way.
+  bool timed() const noexcept { return (received_at_ & microsecond_bits) != 0; }
+  /// If it is timed: wall clock microseconds at which it was read from its publisher's socket.
+  std::int64_t timed_at() const noexcept {
+    return received_at() * 1000 + (received_at_ & microsecond_bits) - 1;
+  }
+  /// If it is timed: that was on another node, by the clock of that one.
+  bool of_another_node() const noexcept { return (received_at_ & elsewhere_bit) != 0; }
   std::uint64_t publisher() const noexcept { return publisher_; }
   /// By what administrators who trace messages recognise it on all of its hops; 0: nobody did
   /// when it was published. No part of the message.
@@ -61,11 +72,17 @@ class message {
   }
   fields to_fields() const noexcept {
     return {topic(), payload(),   properties(), level_,
-            retain_, expires_at_, received_at_, publisher_, trace_};
+            retain_, expires_at_, received_at(), publisher_, trace_};
   }
 
  private:
+  // Beside the milliseconds of received_at: the microsecond of a timed message, plus one.
+  static constexpr int time_bits = 11;
+  static constexpr std::int64_t microsecond_bits = 1023;
+  static constexpr std::int64_t elsewhere_bit = 1024;
+
   explicit message(const fields& from) noexcept;
+  static std::int64_t packed_time(const fields& from) noexcept;
   const char* bytes() const noexcept { return reinterpret_cast<const char*>(this + 1); }
   friend void intrusive_ptr_add_ref(const message* m) noexcept {
     m->references_.fetch_add(1, std::memory_order_relaxed);

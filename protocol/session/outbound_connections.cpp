@@ -140,4 +140,11 @@ std::vector<stored_exchange> outbound_flow::unrecorded() const {
   return result;
 }
 
+const mqtt::message* outbound_flow::oldest() const noexcept {
+  for (std::size_t i = 0; i < inflight_.size(); ++i)
+    if (inflight_[i].at != stage::done && inflight_[i].message.body)
+      return inflight_[i].message.body.get();
+  return queue_.empty() ? nullptr : queue_[0].body.get();
+}
+
 }  // namespace troupe::session

@@ -87,6 +87,9 @@ class outbound_flow {
   const fifo<delivery>& queue() const noexcept { return queue_; }
   /// The orders of stored messages that are on their way to the client.
   std::vector<std::uint64_t> orders_under_way() const;
+  /// Of what is in memory and not acknowledged, what came first; null: nothing. (Of a released
+  /// QoS 2 message only its id is left.)
+  const mqtt::message* oldest() const noexcept;
   /// The message of an exchange that goes on, or null; also if it is stored and was released.
   const mqtt::message* sent(mqtt::packet_id id) noexcept;
 

@@ -19,7 +19,7 @@ TAB, CTRL_C, CTRL_D, UP = "\t", "\x03", "\x04", "\x1b[A"
 class Shell:
     """A shell and the screen that its terminal shows."""
 
-    def __init__(self, node, folder, rows=60, **environment):
+    def __init__(self, node, folder, rows=80, **environment):
         self.state = folder / "state"
         self.screen = pyte.Screen(120, rows)
         self.stream = pyte.Stream(self.screen)

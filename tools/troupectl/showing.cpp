@@ -257,6 +257,30 @@ exit_code show_list(console& with, const showing& how, const listing& what,
       [&](const json& list) { return with_head(with, list_table(list, columns)); });
 }
 
+exit_code show_top(console& with, const showing& how, listing what, double interval,
+                   const std::vector<column>& columns) {
+  if (what.limit == 0) what.limit = std::clamp(size_of_terminal().rows, 3U, 1000U) - 2;
+  what.query.emplace_back("interval", std::to_string(static_cast<int>(interval * 1000)));
+  what.query.emplace_back("limit", std::to_string(what.limit));
+  auto again = how;
+  // The looks of the node take the time themselves.
+  if (again.watch.empty() && with.terminal && !again.json) again.watch = "0.1";
+  const auto once = [&](const node_address& at) {
+    return http_get(at, with_query(what.path, what.query));
+  };
+  return show(with, again, once, [&](json tops) {
+    tops.erase("meta");  // there always are more
+    return with_head(with, list_table(tops, columns));
+  });
+}
+
+void add_interval_option(CLI::App& command, double& interval) {
+  command.add_option("--interval", interval, "Seconds over which rates are taken")
+      ->check(CLI::Range(0.1, 5.0))
+      ->capture_default_str();
+  command.footer("On a terminal it looks again and again; elsewhere once, or with --watch.");
+}
+
 exit_code order(console& with, const node_address& address, http_method method,
                 const std::string& target, const std::string& body, const std::string& done) {
   const auto answer = http_send(resolved(address, with), method, target, body);

@@ -66,6 +66,12 @@ http_answer ask_list(const node_address& address, const listing& what);
 exit_code show_list(console& with, const showing& how, const listing& what,
                     const std::vector<column>& columns);
 
+/// Busiest first, as many as the screen has room for if the list has no limit; on a terminal again
+/// and again. `interval`: seconds over which rates are taken.
+exit_code show_top(console& with, const showing& how, listing what, double interval,
+                   const std::vector<column>& columns);
+void add_interval_option(CLI::App& command, double& interval);
+
 /// Sends an order and prints the sentence, if it went well.
 exit_code order(console& with, const node_address& address, http_method method,
                 const std::string& target, const std::string& body, const std::string& done);

@@ -7,7 +7,6 @@
 #include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
-#include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -23,9 +22,6 @@ namespace {
 using nlohmann::json;
 using observe::admin_question;
 using clock = std::chrono::steady_clock;
-
-constexpr std::uint64_t least_interval_ms = 100;
-constexpr std::uint64_t most_interval_ms = 5'000;
 
 std::string text_of(const json& from) {
   return from.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -127,15 +123,10 @@ void list_now(const std::shared_ptr<actor_list>& list) {
 }
 
 /// Looks again when the time has passed.
-void list_later(const std::shared_ptr<actor_list>& list, std::chrono::milliseconds interval) {
-  auto& loop = list->of.context().loops.loop(0);
-  const bool posted = loop.post([&loop, list, interval] {
-    auto timer = std::make_shared<boost::asio::steady_timer>(loop.io(), interval);
-    timer->async_wait([timer, list](const boost::system::error_code& cancelled) {
-      if (cancelled) return;
-      list->passed = std::chrono::duration<double>(clock::now() - list->looked).count();
-      list_now(list);
-    });
+void list_later(const std::shared_ptr<actor_list>& list) {
+  const bool posted = list->of.later(list->question, [list] {
+    list->passed = std::chrono::duration<double>(clock::now() - list->looked).count();
+    list_now(list);
   });
   if (!posted) list->done(too_busy);
 }
@@ -144,13 +135,11 @@ void answer_list(inspector& of, const admin_question& question, inspector::answe
   auto list = std::make_shared<actor_list>(
       actor_list{of, question, std::move(done), of.parts(question), {}, {}, 0});
   if (!question.has("interval")) return list_now(list);
-  const std::chrono::milliseconds interval(
-      std::clamp(question.number("interval"), least_interval_ms, most_interval_ms));
   list->before.resize(of.context().loops.loops());
   list->looked = clock::now();
   runtime::visit_actors(
       of.context().aside, [list](const runtime::lean_actor& actor) { list->first_look(actor); },
-      [list, interval](bool) { list_later(list, interval); });
+      [list](bool) { list_later(list); });
 }
 
 /// Counts of the actors of one kind and loop.

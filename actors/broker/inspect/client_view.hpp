@@ -23,6 +23,17 @@ struct client_counts {
   std::array<std::uint64_t, 3> received{};  // by QoS
   std::array<std::uint64_t, 3> sent{};
   std::array<std::uint64_t, 7> dropped{};  // by troupe::session::drop_reason
+  std::uint64_t received_bytes = 0;        // of payloads
+  std::uint64_t sent_bytes = 0;
+  /// A timed message, see mqtt::message::timed(), that waits for an acknowledgement; one at a
+  /// time each way.
+  struct timed_exchange {
+    std::int64_t since = 0;
+    mqtt::packet_id id = 0;  // 0: none
+    bool of_another_node = false;
+  };
+  timed_exchange publishing;  // to be answered
+  timed_exchange receiving;
 };
 
 /// How the last connection ended.

@@ -2,7 +2,10 @@
 
 #include "actors/runtime/loop_coordinator.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -14,6 +17,7 @@ inspector::inspector(broker_context& context, std::string node)
   add_client_questions(*this);
   add_queue_questions(*this);
   add_topic_questions(*this);
+  add_top_questions(*this);
   add_retained_questions(*this);
 }
 
@@ -37,6 +41,21 @@ void inspector::answer(observe::admin_question question, answered done) {
   const auto place = std::shared_ptr<void>(nullptr, [this](void*) { open_.fetch_sub(1); });
   how->second.how(question, [place, done = std::move(done)](observe::admin_answer answer) {
     done(std::move(answer));
+  });
+}
+
+bool inspector::later(const observe::admin_question& question, std::function<void()> work) const {
+  constexpr std::uint64_t least = 100;
+  constexpr std::uint64_t usual = 1'000;
+  constexpr std::uint64_t most = 5'000;
+  const std::chrono::milliseconds interval(
+      std::clamp(question.number("interval", usual), least, most));
+  auto& loop = context_.loops.loop(0);
+  return loop.post([&loop, interval, work = std::move(work)] {
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop.io(), interval);
+    timer->async_wait([timer, work](const boost::system::error_code& cancelled) {
+      if (!cancelled) work();
+    });
   });
 }
 

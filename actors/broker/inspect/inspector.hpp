@@ -37,6 +37,10 @@ class inspector {
   /// `done` is called once, on any thread, perhaps at once; not at all only if the node ends.
   void answer(observe::admin_question question, answered done);
 
+  /// Runs `work` after the question's "interval", 100 to 5,000 ms. Any thread; false: no loop
+  /// takes it.
+  bool later(const observe::admin_question& question, std::function<void()> work) const;
+
   broker_context& context() const noexcept { return context_; }
   const std::string& node() const noexcept { return node_; }
   /// One part of a page for each run loop.
@@ -61,6 +65,8 @@ void add_actor_questions(inspector& to);
 void add_client_questions(inspector& to);
 /// "queue", "queue_drop": messages that wait for a client.
 void add_queue_questions(inspector& to);
+/// "top_talkers", "slow_subscriptions".
+void add_top_questions(inspector& to);
 /// "topics": filters with subscribers.
 void add_topic_questions(inspector& to);
 /// "retained", "retained_one", "retained_erase": of the whole cluster.

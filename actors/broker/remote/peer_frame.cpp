@@ -57,9 +57,10 @@ void put_body(const mqtt::message& from, peer::Body& to) {
   to.set_received_at(from.received_at());
   to.set_publisher(from.publisher());
   to.set_trace(from.trace());
+  if (from.timed()) to.set_timed_at(from.timed_at());
 }
 
-mqtt::message_ptr body_of(const peer::Body& from) {
+mqtt::message_ptr body_of(const peer::Body& from, bool of_this_node) {
   if (from.topic().empty() || from.topic().size() > longest_topic) return nullptr;
   mqtt::message::fields f;
   f.topic = from.topic();
@@ -71,6 +72,8 @@ mqtt::message_ptr body_of(const peer::Body& from) {
   f.received_at = from.received_at();
   f.publisher = from.publisher();
   f.trace = from.trace();
+  f.timed_at = from.timed_at();
+  f.of_another_node = !of_this_node;
   return mqtt::message::make(f);
 }
 

@@ -63,8 +63,8 @@ std::optional<frame_head> decode_head(std::string_view frame) noexcept;
 // --- parts ---
 
 void put_body(const mqtt::message& from, peer::Body& to);
-/// Null for what cannot be a message.
-mqtt::message_ptr body_of(const peer::Body& from);
+/// Null for what cannot be a message. `of_this_node`: the frame was made here.
+mqtt::message_ptr body_of(const peer::Body& from, bool of_this_node = false);
 
 void put_receiver(const receiver& from, peer::Receiver& to);
 

@@ -161,7 +161,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
                                   frame.attempts(i));
   for (const auto& each : frame.items()) {
     publish_item item;
-    item.body = body_of(each.body());
+    item.body = body_of(each.body(), from == context_.remote->self());
     if (!item.body) continue;
     if (each.replayed()) item.directed = std::make_unique<direction>();
     item.from = {each.life(), each.number()};

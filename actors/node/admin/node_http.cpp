@@ -141,6 +141,8 @@ std::string node_runtime::parts::serve_http() {
     observe::add_client_routes(routes, nodes);
     observe::add_queue_routes(routes, nodes);
     observe::add_topic_routes(routes, nodes);
+    observe::add_top_routes(routes, nodes);
+    observe::add_storage_routes(routes, nodes);
     observe::add_ban_routes(routes, nodes);
     observe::add_retained_routes(routes, nodes);
     observe::add_trace_routes(routes, nodes);

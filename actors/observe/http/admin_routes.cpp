@@ -2,7 +2,7 @@
 
 #include "actors/observe/exposition.hpp"
 #include "actors/observe/http/paging.hpp"
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 
 #include <nlohmann/json.hpp>
 

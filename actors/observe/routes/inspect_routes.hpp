@@ -20,6 +20,12 @@ void add_queue_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 /// `/api/v1/topics`: filters with subscribers.
 void add_topic_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 
+/// `/api/v1/top_talkers`, `/api/v1/slow_subscriptions`.
+void add_top_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
+/// `/api/v1/storage...`: what the stores take.
+void add_storage_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
+
 /// `/api/v1/banned...`: who may not connect.
 void add_ban_routes(http_router& routes, std::shared_ptr<admin_source> nodes);
 

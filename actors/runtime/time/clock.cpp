@@ -14,4 +14,9 @@ std::int64_t system_clock::wall_ms() {
   return duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+std::int64_t system_clock::wall_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 }  // namespace troupe::runtime

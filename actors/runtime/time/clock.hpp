@@ -18,6 +18,8 @@ class clock {
 
   /// Milliseconds since 1970-01-01 UTC; may jump.
   virtual std::int64_t wall_ms() = 0;
+  /// The same in microseconds.
+  virtual std::int64_t wall_us() = 0;
 };
 
 /// The clocks of the operating system.
@@ -25,6 +27,7 @@ class system_clock : public clock {
  public:
   std::int64_t steady_ms() override;
   std::int64_t wall_ms() override;
+  std::int64_t wall_us() override;
 };
 
 /// A clock that stands still until a test moves it.
@@ -35,6 +38,7 @@ class manual_clock : public clock {
 
   std::int64_t steady_ms() override { return steady_.load(std::memory_order_relaxed); }
   std::int64_t wall_ms() override { return wall_.load(std::memory_order_relaxed); }
+  std::int64_t wall_us() override { return wall_ms() * 1000; }
 
   /// Moves both clocks forward by `ms` milliseconds.
   void advance(std::int64_t ms) {

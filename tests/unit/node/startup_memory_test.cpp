@@ -1,6 +1,6 @@
 #include "actors/node/startup_memory.hpp"
 
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 #include "tests/support/catch.hpp"
 
 #include <atomic>

@@ -46,6 +46,10 @@ TEST_CASE("the exposition can be read back") {
   now.connects.delays[3] = 2;
   now.connects.delays.back() = 1;
   now.connects.delay_seconds = 20.5;
+  now.latencies.own[1].counts[2] = 4;
+  now.latencies.own[1].counts.back() = 1;
+  now.latencies.own[1].seconds = 30;
+  now.latencies.others[3].counts[0] = 6;
   now.cluster.emplace();
   now.cluster->members_stopped = 2;
   now.cluster->leads = true;
@@ -61,6 +65,15 @@ TEST_CASE("the exposition can be read back") {
   CHECK(series.at("troupe_connect_admission_delay_seconds_bucket{le=\"+Inf\"}") == 8);
   CHECK(series.at("troupe_connect_admission_delay_seconds_count") == 8);
   CHECK(series.at("troupe_connect_admission_delay_seconds_sum") == 20.5);
+  const auto latency = [&](const std::string& what, const std::string& labels) {
+    return series.at("troupe_message_latency_seconds_" + what + "{" + labels + "}");
+  };
+  CHECK(latency("bucket", R"(stage="committed",from="client",le="0.00025")") == 0);
+  CHECK(latency("bucket", R"(stage="committed",from="client",le="0.0005")") == 4);
+  CHECK(latency("count", R"(stage="committed",from="client")") == 5);
+  CHECK(latency("sum", R"(stage="committed",from="client")") == 30);
+  CHECK(latency("count", R"(stage="sent",from="node")") == 6);
+  CHECK(latency("count", R"(stage="acknowledged",from="node")") == 0);
   CHECK(series.at("troupe_run_loop_busy_seconds_total{loop=\"1\"}") == 2.5);
   CHECK(series.at("troupe_mailbox_depth{class=\"session\"}") == 5);
   CHECK(series.at("troupe_cert_expiry_timestamp_seconds{listener=\"tls\"}") == 1'800'000'000);

@@ -1,4 +1,4 @@
-#include "actors/observe/routes/trace_merge.hpp"
+#include "actors/observe/routes/trace/trace_merge.hpp"
 
 #include "tests/support/catch.hpp"
 

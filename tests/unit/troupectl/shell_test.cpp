@@ -44,7 +44,7 @@ TEST_CASE_METHOD(fixture, "nouns, verbs and options complete") {
   CHECK(at("cl").candidates == names{"clients", "cluster"});
   CHECK(at("clients ").begin == 8);
   const auto verbs = at("clients ").candidates;
-  CHECK(verbs == names{"ban", "bans", "drop-queue", "kick", "list", "queue", "show", "unban"});
+  CHECK(verbs == names{"ban", "bans", "drop-queue", "kick", "list", "queue", "show", "slow", "top", "unban"});
   CHECK(at("clients list --js").candidates == names{"--json"});
   CHECK(at("clients list --connected --dis").candidates == names{"--disconnected"});
   CHECK(at("nothing here").candidates.empty());

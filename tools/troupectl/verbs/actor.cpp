@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -116,27 +115,9 @@ action declare_actor_top(CLI::App& command, console& with) {
   const auto given = add_filters(command);
   given->sort = "busy";
   given->list.limit = 0;  // as many as the screen has room for
-  command.add_option("--interval", given->interval, "Seconds over which rates are taken")
-      ->check(CLI::Range(0.1, 5.0))
-      ->capture_default_str();
-  command.footer("On a terminal it looks again and again; elsewhere once, or with --watch.");
+  add_interval_option(command, given->interval);
   return [=, &with] {
-    auto list = with_filters(*given);
-    if (list.limit == 0) list.limit = std::clamp(size_of_terminal().rows, 3U, 1000U) - 2;
-    list.query.emplace_back("interval",
-                            std::to_string(static_cast<int>(given->interval * 1000)));
-    auto again = *how;
-    // The looks of the node take the time themselves.
-    if (again.watch.empty() && with.terminal && !again.json) again.watch = "0.1";
-    const auto once = [&](const node_address& at) {
-      auto page = list;
-      page.query.emplace_back("limit", std::to_string(list.limit));
-      return http_get(at, with_query(page.path, page.query));
-    };
-    return show(with, again, once, [&](json tops) {
-      tops.erase("meta");  // there always are more
-      return with_head(with, list_table(tops, top_columns));
-    });
+    return show_top(with, *how, with_filters(*given), given->interval, top_columns);
   };
 }
 

@@ -7,7 +7,11 @@ namespace troupe::ctl {
 
 action declare_status(CLI::App& command, console& with);
 action declare_metrics(CLI::App& command, console& with);
+action declare_storage_show(CLI::App& command, console& with);
+action declare_storage_shards(CLI::App& command, console& with);
 action declare_clients_list(CLI::App& command, console& with);
+action declare_clients_top(CLI::App& command, console& with);
+action declare_clients_slow(CLI::App& command, console& with);
 action declare_clients_show(CLI::App& command, console& with);
 action declare_clients_queue(CLI::App& command, console& with);
 action declare_clients_drop_queue(CLI::App& command, console& with);

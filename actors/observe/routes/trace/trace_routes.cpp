@@ -4,7 +4,7 @@
 #include "actors/observe/http/paging.hpp"
 #include "actors/observe/routes/ask_nodes.hpp"
 #include "actors/observe/routes/inspect_routes.hpp"
-#include "actors/observe/routes/trace_merge.hpp"
+#include "actors/observe/routes/trace/trace_merge.hpp"
 
 #include <nlohmann/json.hpp>
 

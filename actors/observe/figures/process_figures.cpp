@@ -1,4 +1,4 @@
-#include "actors/observe/process_figures.hpp"
+#include "actors/observe/figures/process_figures.hpp"
 
 #include <dirent.h>
 #include <fstream>

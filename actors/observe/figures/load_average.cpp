@@ -1,4 +1,4 @@
-#include "actors/observe/load_average.hpp"
+#include "actors/observe/figures/load_average.hpp"
 
 #include <cmath>
 #include <cstddef>
