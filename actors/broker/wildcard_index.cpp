@@ -41,6 +41,12 @@ void wildcard_index::ask(route_question question) {
   audit_->ask(std::move(question), all);
 }
 
+void wildcard_index::describe(runtime::actor_description& to) const {
+  to.serves = "filters with wildcards";
+  if (!changes_.empty())
+    to.waits_for = "other nodes, for " + std::to_string(changes_.size()) + " subscriptions";
+}
+
 void wildcard_index::receive(caf::mailbox_element& m) {
   if (auto* change = runtime::mutable_payload<route_change>(m)) apply(*change);
   else if (auto* work = runtime::mutable_payload<deferred>(m)) work->run();

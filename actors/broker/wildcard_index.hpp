@@ -24,6 +24,7 @@ class wildcard_index final : public runtime::lean_actor {
  public:
   wildcard_index(caf::actor_config& cfg, broker_context& context);
   const char* name() const override { return "wildcard_index"; }
+  void describe(runtime::actor_description& to) const override;
 
  protected:
   void receive(caf::mailbox_element& m) override;

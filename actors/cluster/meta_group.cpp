@@ -56,6 +56,11 @@ meta_group::meta_group(caf::actor_config& cfg, const meta_settings& settings,
   heard_.insert(settings_.self);
 }
 
+void meta_group::describe(runtime::actor_description& to) const {
+  to.serves = owner_ ? "members and shard map, as the leader" : "members and shard map";
+  if (leader_ == cluster::no_node) to.waits_for = "a leader";
+}
+
 void meta_group::receive(caf::mailbox_element& m) {
   if (auto* message = runtime::mutable_payload<group_message>(m)) {
     if (group_) group_->receive(now(), message->from, message->bytes);

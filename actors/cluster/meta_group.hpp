@@ -54,6 +54,7 @@ class meta_group final : public runtime::lean_actor,
              caf::strong_actor_ptr membership);
 
   const char* name() const override { return "meta_group"; }
+  void describe(runtime::actor_description& to) const override;
 
  protected:
   void receive(caf::mailbox_element& m) override;

@@ -48,6 +48,10 @@ shard_keeper::shard_keeper(caf::actor_config& cfg, keeper_settings settings, sha
   heard_[settings_.self] = 0;
 }
 
+void shard_keeper::describe(runtime::actor_description& to) const {
+  to.serves = std::to_string(shards_.size()) + " shards";
+}
+
 void shard_keeper::receive(caf::mailbox_element& m) {
   if (const auto* mine = runtime::payload<replica_owned>(m)) {
     owned(*mine);

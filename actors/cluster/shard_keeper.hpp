@@ -45,6 +45,7 @@ class shard_keeper final : public runtime::lean_actor, private runtime::timer_en
                caf::strong_actor_ptr membership);
 
   const char* name() const override { return "shard_keeper"; }
+  void describe(runtime::actor_description& to) const override;
 
  protected:
   void receive(caf::mailbox_element& m) override;

@@ -68,6 +68,10 @@ void listener::accepted(int fd, std::string peer, bool loopback) {
   loops_[next_++ % loops_.size()]->take(fd, std::move(peer), loopback, settings_, count_);
 }
 
+void listener::describe(runtime::actor_description& to) const {
+  to.serves = settings_->name;
+}
+
 void listener::receive(caf::mailbox_element& m) {
   if (auto* reload = runtime::mutable_payload<listener_reload>(m)) {
     settings_ = std::move(reload->settings);

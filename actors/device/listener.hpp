@@ -26,6 +26,7 @@ class listener final : public runtime::lean_actor {
            std::shared_ptr<std::atomic<std::uint64_t>> count, broker::broker_context& context,
            connect_gate& gate);
   const char* name() const override { return "listener"; }
+  void describe(runtime::actor_description& to) const override;
 
   /// By the acceptor's callbacks, on its loop.
   void accepted(int fd, std::string peer, bool loopback);

@@ -73,6 +73,11 @@ void peer_link::receive(caf::mailbox_element& m) {
   // Anything else comes from a stranger: exit messages, requests.
 }
 
+void peer_link::describe(runtime::actor_description& to) const {
+  to.serves = "node " + (where_.name.empty() ? where_.host : where_.name);
+  if (!pairing_) to.waits_for = "that node";
+}
+
 void peer_link::on_exit(const caf::error& reason) {
   if (pairing_) end("This node stops", false);
   if (scheduled() && home() == runtime::run_loop::current()) home()->timers().cancel(*this);

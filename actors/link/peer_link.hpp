@@ -28,6 +28,7 @@ class peer_link final : public runtime::lean_actor,
             link_record& record);
 
   const char* name() const override { return "peer_link"; }
+  void describe(runtime::actor_description& to) const override;
   void receive(caf::mailbox_element& m) override;
   void on_exit(const caf::error& reason) override;
 

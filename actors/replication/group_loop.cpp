@@ -24,6 +24,11 @@ group_loop::group_loop(caf::actor_config& config, std::shared_ptr<replication_co
       source_(context_, inbox_),
       tick_ms_(std::max<std::int64_t>(context_->settings.group.heartbeat_ms / 2, 1)) {}
 
+void group_loop::describe(runtime::actor_description& to) const {
+  const auto held = std::ranges::count_if(groups_, [](const auto& each) { return each != nullptr; });
+  to.serves = "Raft groups of " + std::to_string(held) + " shards";
+}
+
 void group_loop::receive(caf::mailbox_element& m) {
   if (runtime::payload<look_into_inbox>(m)) look();
 }

@@ -29,6 +29,7 @@ class group_loop final : public runtime::lean_actor, public shard_host {
              unsigned index, std::shared_ptr<log_loader> loader);
 
   const char* name() const override { return "group_loop"; }
+  void describe(runtime::actor_description& to) const override;
 
   /// Figures of its shards, about a second old. Any thread.
   std::vector<shard_row> rows() const;

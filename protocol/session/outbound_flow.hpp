@@ -96,6 +96,8 @@ class outbound_flow {
   std::size_t queued() const noexcept { return queue_.size(); }
   std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
   std::size_t inflight() const noexcept { return inflight_count_; }
+  /// As many may be in flight: what the client takes and what is configured.
+  std::uint32_t window() const noexcept;
   bool caught_up() const noexcept { return !stored_mode_ && !reading_; }
   bool has_client() const noexcept { return has_client_; }
   /// Nothing waits for the store.
@@ -135,7 +137,6 @@ class outbound_flow {
   void settle(const delivery& message, session_effects& fx);
   bool held(std::uint64_t order) const noexcept;
   mqtt::packet_id next_id() noexcept;
-  std::uint32_t window() const noexcept;
   bool unsendable(const delivery& message, std::int64_t now, session_effects& fx);
   bool too_large(const delivery& message) const;
   void enter_stored_mode() noexcept { stored_mode_ = true; }

@@ -50,6 +50,14 @@ class Shell:
             self.stream.feed(text)
         return self.shown()
 
+    def peek(self):
+        """What is to be seen now, with what has come within a tenth of a second."""
+        try:
+            self.stream.feed(self.child.read_nonblocking(4096, 0.1))
+        except pexpect.TIMEOUT:
+            pass
+        return self.shown()
+
     def prompt(self):
         return self.until(lambda shown: shown.endswith(PROMPT) and shown != PROMPT, "the prompt")
 
@@ -102,6 +110,43 @@ def test_verbs_help_and_leaving(start_node, open_shell):
     shell.prompt()
     assert "stage-1" in shell.run("status")
     assert shell.leave() == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_question_ends_it_without_a_word(start_node, open_shell):
+    shell = open_shell(start_node(node={"name": "stage-1"}))
+    shell.type("actor top --interval 5\r")  # the node looks twice: it is asked all the while
+    shell.until("WAITS FOR")  # and asked again at once
+    shell.child.send(CTRL_C)
+    assert "No node answers" not in shell.prompt()
+    assert "stage-1" in shell.run("status")
+
+
+def test_what_goes_on_is_shown_as_it_comes_and_fits_the_screen(start_node, open_shell):
+    node = start_node()
+    long, short = node.connect("sensor-" + "x" * 150), node.connect("sensor-y")
+    for client in (long, short):
+        client.subscribe(("t", 1))
+    shell = open_shell(node, rows=40)
+    shell.type("clients top --interval 0.2 --sort sent\r")
+    for _ in range(100):
+        short.publish("t", "x", qos=1)
+        if "sensor-x" in shell.peek():
+            break
+    shown = shell.until("sensor-x")
+    assert all(line.startswith(("CLIENT", "sensor")) for line in shown.splitlines()), shown
+    shell.child.send(CTRL_C)
+    shell.prompt()
+    # The next question is not taken for one that was given up.
+    shell.type("clients show sensor-y" + TAB)
+    shell.until("clients show sensor-y")
+    shell.child.send("\r")
+    assert "127.0.0.1" in shell.prompt()
+    shell.type("trace client sensor-y\r")
+    shell.until("Following client sensor-y")
+    short.publish("t", "x", qos=1)
+    shell.until("PUBACK")
+    shell.child.send(CTRL_C)
+    shell.prompt()
 
 
 def test_completion_of_verbs_options_and_names(start_node, open_shell):

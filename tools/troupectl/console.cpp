@@ -1,5 +1,6 @@
 #include "tools/troupectl/console.hpp"
 
+#include "tools/troupectl/interrupt.hpp"
 #include "tools/troupectl/terminal_text.hpp"
 
 #include <cstdlib>
@@ -17,6 +18,7 @@ exit_code fail(console& with, const std::string& sentence, exit_code code) {
 }
 
 exit_code fail(console& with, const http_answer& answer) {
+  if (answer.status == 0 && interrupted()) return failure;  // who pressed Ctrl-C knows
   if (answer.status == 0) return fail(with, answer.problem, answer.asked ? unreachable : failure);
   if (answer.status == 401 || answer.status == 403) return fail(with, answer.problem, refused);
   return fail(with, answer.problem, answer.status == 404 ? not_found : failure);

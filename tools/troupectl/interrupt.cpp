@@ -22,6 +22,7 @@ interrupt_guard::interrupt_guard() {
 
 interrupt_guard::~interrupt_guard() {
   ::sigaction(SIGINT, &before_, nullptr);
+  interrupt_came = 0;  // it was for what is over now
 }
 
 bool interrupted() noexcept {

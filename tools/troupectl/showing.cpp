@@ -70,16 +70,20 @@ std::string number_text(double value, column::kind type) {
   return {};
 }
 
-/// As many lines as the terminal has room for: a watch must not scroll.
-std::string fitting(const std::string& text) {
-  const auto rows = size_of_terminal().rows;
-  std::size_t end = 0;
-  for (unsigned row = 1; row < rows; ++row) {
-    end = text.find('\n', end);
-    if (end == std::string::npos) return text;
-    ++end;
+/// What the terminal has room for: a watch must not scroll.
+std::string fitting(std::string_view text) {
+  const auto size = size_of_terminal();
+  std::string shown;
+  for (unsigned row = 1; row < size.rows && !text.empty(); ++row) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = text.substr(0, end);
+    const auto part = cut(line, size.columns);
+    shown += part;
+    if (part.size() < line.size() && line.find('\x1b') != line.npos) shown += "\x1b[0m";
+    shown += '\n';
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return text.substr(0, end);
+  return shown;
 }
 
 /// One look. The text goes to `text`, so that a screen changes at once.

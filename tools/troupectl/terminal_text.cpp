@@ -60,6 +60,19 @@ std::string harmless_lines(std::string_view text) {
   return cleaned(text, true);
 }
 
+std::string_view cut(std::string_view line, std::size_t columns) {
+  std::size_t at = 0;
+  for (std::size_t used = 0; at < line.size(); ++at) {
+    if (line[at] == '\x1b') {
+      at = std::min(line.find('m', at), line.size() - 1);
+      continue;
+    }
+    const bool begins = (static_cast<unsigned char>(line[at]) & 0xC0) != 0x80;
+    if (begins && used++ == columns) break;
+  }
+  return line.substr(0, at);
+}
+
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

@@ -14,6 +14,9 @@ std::string harmless(std::string_view text);
 /// The same, but for line ends.
 std::string harmless_lines(std::string_view text);
 
+/// The beginning of a line that `columns` have room for; codes of colours take none.
+std::string_view cut(std::string_view line, std::size_t columns);
+
 /// Characters of a harmless text.
 std::size_t width_of(std::string_view text);
 

@@ -26,6 +26,8 @@ struct verb {
   const char* help;
   /// Adds the verb's options to its command and returns what to do. The console outlives it.
   action (*declare)(CLI::App& command, console& with);
+  /// It goes on by itself and prints as it does: not for the pager of the shell.
+  bool lasts = false;
 };
 
 struct noun {

@@ -82,7 +82,7 @@ client_view::details session::look_closer() const {
   d.owed_bytes = durable() ? who_->owed_bytes() : 0;
   d.reading_store = !outbound_.settled();
   d.pending = inbound_.pending();
-  d.max_inflight = limits_->max_inflight;
+  d.max_inflight = static_cast<std::uint16_t>(outbound_.window());
   d.receive_maximum = limits_->receive_maximum;
   if (counts_) d.counts = *counts_;
   if (last_) d.last = *last_;

@@ -75,6 +75,8 @@ def test_clients_that_do_not_keep_up_are_listed(start_node):
     assert (row["inflight_cnt"], row["mqueue_len"]) == (2, 3)
     assert row["waits_for"] == "the client's acknowledgement of 2 messages"
     assert rows(node, path, threshold=1_000_000) == []
+    status, closer = ask(node, "GET", "/api/v1/clients/slow")
+    assert status == 200 and closer["windows"]["outbound"]["max_inflight"] == 2
     (shown,) = table(ctl(node, "clients", "slow"))
     assert (shown["CLIENT"], shown["QUEUE"], shown["OLDEST MESSAGE"]) == ("slow", "3", "t/0")
     slow.acknowledge(first)
@@ -116,3 +118,17 @@ def test_stores_of_all_nodes_are_told(make_cluster):
     assert set(logs) == {node.name for node in cluster.nodes} and min(logs.values()) > 0
     mine = rows(cluster.nodes[0], "/api/v1/storage", node=cluster.nodes[2].name)
     assert {row["node"] for row in mine} == {cluster.nodes[2].name}
+
+
+def test_actors_of_the_cluster_say_what_they_serve(make_cluster):
+    cluster = make_cluster(2).start()
+    cluster.wait_owners()
+    node, other = cluster.nodes
+    found = {}
+    for row in rows(node, "/api/v1/actors", node=node.name):
+        found.setdefault(row["kind"], []).append(row["serves"])
+    assert found["peer_link"] == [f"node {other.name}"]
+    assert found["wildcard_index"] == ["filters with wildcards"]
+    assert found["meta_group"][0].startswith("members and shard map")
+    assert sum(int(each.split()[3]) for each in found["group_loop"]) == len(found["topic_shard"])
+    assert found["listener"] and all(found["listener"])

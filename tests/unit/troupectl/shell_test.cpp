@@ -40,6 +40,17 @@ struct fixture {
 
 }  // namespace
 
+TEST_CASE("lines are cut by characters, whatever colours they have") {
+  CHECK(cut("abc", 5) == "abc");
+  CHECK(cut("abcde", 5) == "abcde");
+  CHECK(cut("abcdef", 5) == "abcde");
+  CHECK(cut("\x1b[1mabc\x1b[0m", 2) == "\x1b[1mab");
+  CHECK(cut("\x1b[1mabc\x1b[0m", 3) == "\x1b[1mabc\x1b[0m");
+  CHECK(cut("\xc3\xa4\xc3\xb6\xc3\xbc", 2) == "\xc3\xa4\xc3\xb6");
+  CHECK(cut("x\x1b[", 5) == "x\x1b[");
+  CHECK(cut("", 0).empty());
+}
+
 TEST_CASE_METHOD(fixture, "nouns, verbs and options complete") {
   CHECK(at("cl").candidates == names{"clients", "cluster"});
   CHECK(at("clients ").begin == 8);

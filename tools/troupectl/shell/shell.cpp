@@ -80,12 +80,18 @@ class shell {
   console& with() noexcept { return console_; }
 
  private:
+  static bool lasts(const std::vector<std::string>& words) {
+    return std::ranges::any_of(all_verbs(), [&](const troupe::ctl::verb& each) {
+      return each.lasts && words[0] == each.noun &&
+             (*each.name == '\0' || (words.size() > 1 && words[1] == each.name));
+    });
+  }
+
   void verb(std::vector<std::string> list) {
-    // What is watched goes to the screen as it comes, all else through the pager.
-    const bool watched =
-        std::ranges::any_of(list, [](const auto& each) { return each.starts_with("--watch"); }) ||
-        (list.size() > 1 && list[0] == "actor" && list[1] == "top") || list[0] == "passwd" ||
-        list[0] == "node";
+    // What goes on goes to the screen as it comes, all else through the pager.
+    const bool watched = std::ranges::any_of(list, [](const auto& each) {
+                           return each.starts_with("--watch") || each == "--follow";
+                         }) || lasts(list);
     std::ostringstream text;
     console collected{text, std::cerr, console_.address, true, console_.colours, true};
     auto& to = watched ? console_ : collected;
