@@ -51,6 +51,9 @@ bool ends_with(std::string_view text, std::string_view end) {
 
 /// RocksDB would make a new database over the remains of one whose CURRENT is gone.
 std::string check_remains(rocksdb::Env& env, const std::string& directory, bool& exists) {
+  if (env.FileExists(directory + "/" + restoring_directory).ok())
+    return "The restore of the directory " + directory +
+           " was interrupted. Delete all that is in it, and restore it again.";
   exists = env.FileExists(directory + "/CURRENT").ok();
   if (exists) return {};
   std::vector<std::string> files;
@@ -94,6 +97,35 @@ database::opened database::open(const store_options& options) {
   std::unique_ptr<database> made(new database(options));
   if (auto error = made->open_files(); !error.empty()) return {nullptr, std::move(error)};
   return {std::move(made), {}};
+}
+
+database::opened database::open_copy(const std::string& directory) {
+  store_options options;
+  options.directory = directory;
+  std::unique_ptr<database> made(new database(options));
+  if (auto error = made->open_files_read_only(); !error.empty()) return {nullptr, std::move(error)};
+  return {std::move(made), {}};
+}
+
+std::string database::open_files_read_only() {
+  const auto& directory = options_.directory;
+  auto db_options = make_database_options(options_, *rocksdb::Env::Default());
+  db_options.create_if_missing = false;
+  db_options.create_missing_column_families = false;
+  if (auto error = check_families(db_options, directory); !error.empty()) return error;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  const auto cache = make_block_cache(options_);
+  for (std::size_t i = 0; i < family_count; ++i) {
+    descriptors.emplace_back(std::string(family_names[i]),
+                             make_family_options(static_cast<family>(i), cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  auto status =
+      rocksdb::DB::OpenForReadOnly(db_options, directory, descriptors, &handles, &db_);
+  if (!status.ok()) return open_error(directory, status);
+  std::copy(handles.begin(), handles.end(), handles_.begin());
+  status = db_->VerifyChecksum();
+  return status.ok() ? std::string{} : damaged(directory, status.ToString());
 }
 
 std::string database::open_files() {

@@ -95,7 +95,6 @@ void shard_group::begin(storage::raft_log_content content) {
   group_ = std::make_unique<raft::group>(settings, here);
   new_applying(applied);
   last_entry_ = applied;
-  last_term_ = std::max<raft::term_no>(marks.term, 1);
   phase_ = phase::running;
   began_ = host_.now();
   const auto error =
@@ -300,10 +299,10 @@ void shard_group::members_changed(const raft::membership& members) {
 
 /// The log ends its past at this index. If that is no command, the store is told of it by an
 /// empty one: it must not seem to lack what the log does not have.
-std::string shard_group::snapshot_reference(raft::log_index index) {
+std::string shard_group::snapshot_reference(raft::log_index index, raft::term_no term) {
   if (index > last_entry_) {
     last_entry_ = index;
-    entries_.push_back({index, last_term_, {}, 0, std::nullopt});
+    entries_.push_back({index, term, {}, 0, std::nullopt});
   }
   return {};
 }
