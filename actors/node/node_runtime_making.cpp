@@ -1,4 +1,5 @@
 // How the parts of a node are made, in the order of their making.
+#include "actors/node/admin/backup_questions.hpp"
 #include "actors/node/node_runtime_parts.hpp"
 #include "actors/node/shard_questions.hpp"
 
@@ -109,6 +110,7 @@ void node_runtime::parts::make_inspector() {
   traces = std::make_unique<broker::tracer>(*context, configuration->node.name);
   broker::add_trace_questions(*inspector, *traces);
   add_storage_questions();
+  add_backup_questions(*inspector, {configuration, *store, cluster.get(), *workers, readings});
   if (!cluster) {
     nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
     return;

@@ -21,7 +21,6 @@
 #include "actors/node/node.hpp"
 #include "actors/node/node_runtime.hpp"
 #include "actors/observe/http/http_endpoint.hpp"
-#include "actors/observe/routes/backup_routes.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "actors/runtime/runtime_options.hpp"
@@ -82,7 +81,6 @@ struct node_runtime::parts {
   std::string serve_http();
   std::string admin_socket() const;
   observe::config_source config_source();
-  observe::backup_source backup_source();
   void start_node();
 };
 

@@ -20,6 +20,10 @@ class looking {
   }
 
   meta_step run() const {
+    // First of all: who comes later gets what the first ones begin with.
+    if (state_.awaits_map()) {
+      if (auto step = shards()) return *step;
+    }
     if (auto step = servers_of_members()) return *step;
     if (auto step = voters()) return *step;
     if (auto step = who_is_gone()) return *step;

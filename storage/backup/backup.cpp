@@ -69,10 +69,15 @@ std::vector<backup_info> list_backups(const std::string& directory) {
   return all;
 }
 
+bool has_backup(const std::string& directory, const std::string& name) {
+  std::error_code error;
+  return is_backup_name(name) && fs::is_directory(directory + "/" + name, error);
+}
+
 std::string delete_backup(const std::string& directory, const std::string& name) {
   const auto path = directory + "/" + name;
   std::error_code error;
-  if (!is_backup_name(name) || !fs::is_directory(path, error))
+  if (!has_backup(directory, name))
     return "There is no backup " + name + " in " + directory + ".";
   // First what makes it one: half of it must not be taken for a backup.
   fs::remove(path + "/" + backup::info_file, error);

@@ -44,6 +44,9 @@ bool is_backup_name(std::string_view name) noexcept;
 /// The finished ones in a directory, by name. Blocks.
 std::vector<backup_info> list_backups(const std::string& directory);
 
+/// Whether there is one of that name, unfinished or not. Blocks.
+bool has_backup(const std::string& directory, const std::string& name);
+
 /// Deletes a backup, unfinished or not; a sentence if that cannot be done. Blocks.
 std::string delete_backup(const std::string& directory, const std::string& name);
 

@@ -28,7 +28,7 @@ std::string sync(const std::string& path) {
 /// Names and sizes of the files in it, and of those in the copy of the Raft log.
 std::map<std::string, std::uint64_t> files_of(const std::string& directory, std::error_code& error) {
   std::map<std::string, std::uint64_t> all;
-  for (const std::string below : {std::string(), std::string(raft_directory) + "/"}) {
+  for (const auto& below : {std::string(), std::string(raft_directory) + "/"}) {
     if (!below.empty() && !fs::exists(directory + "/" + below, error)) continue;
     for (fs::directory_iterator at(directory + "/" + below, error), end; !error && at != end;
          at.increment(error)) {

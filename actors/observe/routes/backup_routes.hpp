@@ -1,37 +1,18 @@
 #pragma once
 
-#include "actors/observe/http/http_router.hpp"
+#include <memory>
 
-#include <cstdint>
-#include <functional>
-#include <string>
-#include <vector>
+#include "actors/observe/routes/admin_question.hpp"
 
 namespace troupe::observe {
 
-struct backup_view {
-  std::string name;
-  std::string path;
-  std::string begun_at;  // "2026-11-27T18:30:00Z"
-  std::uint64_t bytes = 0;
-  std::uint64_t files = 0;
-};
+class cluster_source;
+class http_router;
 
-struct backup_outcome {
-  std::vector<backup_view> all;
-  std::string error;     // a sentence
-  bool refused = false;  // as things are; else it failed
-};
-
-/// Each answers once, on any thread; they may wait for the disk.
-struct backup_source {
-  using answered = std::function<void(backup_outcome)>;
-  std::function<void(std::string name, answered)> make;  // empty: named by the time
-  std::function<void(answered)> list;
-  std::function<void(std::string name, answered)> erase;
-};
-
-/// GET and POST /api/v1/backups, DELETE /api/v1/backups/{name}: copies of this node's store.
-void add_backup_routes(http_router& routes, backup_source source);
+/// GET and POST /api/v1/backups, DELETE /api/v1/backups/{name}: copies of the stores of all nodes,
+/// each in its own directory, under one name. The nodes are asked "backups", "backup_make" and
+/// "backup_delete". `cluster` null: the node runs alone.
+void add_backup_routes(http_router& routes, std::shared_ptr<admin_source> nodes,
+                       std::shared_ptr<cluster_source> cluster);
 
 }  // namespace troupe::observe

@@ -1,0 +1,143 @@
+"""Copies of all nodes of a cluster by one order, and one new node made of them."""
+
+import pathlib
+import subprocess
+
+from process.admin.test_backup import BEFORE, OFFLINE, Load, ctl
+from wire.node import clean_environment, wait_for
+from wire.packets import publish
+
+KEPT = 20  # retained messages
+SESSIONS = 6  # so that several shards have some
+
+
+def backup_of(node, name):
+    return pathlib.Path(node.tables["node"]["data_dir"]) / "backups" / name
+
+
+def restore(node, backups, code=0):
+    """What `troupe --restore` says; the copies lie where no node is any more."""
+    node.write_configuration()
+    given = [word for each in backups for word in ("--restore", str(each))]
+    ran = subprocess.run([node.binary, "--config", str(node.config), *given], capture_output=True,
+                         text=True, timeout=120, env=clean_environment())
+    assert ran.returncode == code, ran.stderr
+    return ran.stderr
+
+
+def lose_all(cluster, name, to):
+    """All nodes die at once and their directories are gone; the copies were taken away before."""
+    for node in cluster.nodes:
+        node.kill()
+    saved = []
+    for node in cluster.nodes:
+        data = pathlib.Path(node.tables["node"]["data_dir"])
+        copy = to / node.name
+        if backup_of(node, name).exists():
+            backup_of(node, name).rename(copy)
+            saved.append(copy)
+        data.rename(to / f"lost-{node.name}")
+    return saved
+
+
+class Owed:
+    """Durable sessions that are away, by nodes in turn, and what they are owed."""
+
+    def __init__(self, cluster):
+        self.names = [f"reader{i}" for i in range(SESSIONS)]
+        for i, name in enumerate(self.names):
+            client = cluster.nodes[i % len(cluster.nodes)].connect(name, **OFFLINE)
+            client.subscribe(("load", 1), (f"own/{name}", 2))
+            client.disconnect()
+
+    def check(self, nodes, before):
+        """Every session resumes, with all that was acknowledged before, once and in order."""
+        for i, name in enumerate(self.names):
+            client = nodes[i % len(nodes)].connect(name, clean_start=False, session_present=True,
+                                                   **OFFLINE)
+            load, own = [], []
+            while len(load) < before or not own:
+                packet = client.next_packet()
+                client.acknowledge(packet)
+                (load if packet.topic == "load" else own).append(packet.payload)
+            numbers = [int(each) for each in load]
+            assert numbers[:before] == list(range(before)), name
+            assert own == [name.encode()], name
+            client.disconnect()
+
+
+def filled(cluster):
+    """Sessions, retained messages, and some load until there is enough of it."""
+    owed = Owed(cluster)
+    writer = cluster.nodes[1].connect("writer", session_expiry_interval=600)
+    for i in range(KEPT):
+        writer.publish(f"kept/{i}", str(i), qos=1, retain=True)
+    for name in owed.names:
+        writer.publish(f"own/{name}", name, qos=2)
+    writer.disconnect()
+    return owed
+
+
+def check_kept(node):
+    late = node.connect("late")
+    late.subscribe(("kept/#", 0))
+    got = sorted(int(late.next_packet().payload) for _ in range(KEPT))
+    assert got == list(range(KEPT))
+    late.disconnect()
+
+
+def test_a_cluster_that_is_lost_is_restored_and_joined(make_cluster, tmp_path):
+    old = make_cluster(3).start()
+    old.wait_owners()
+    owed = filled(old)
+    load = Load(old.nodes[0])
+    try:
+        wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
+        before = load.acknowledged
+        made = ctl(old.nodes[2], "backup", "make", "all")
+        wait_for(lambda: load.acknowledged >= before + BEFORE, 30, "more of it")
+    finally:
+        load.end()
+    for name in ("n1", "n2", "n3", "What was acknowledged before is in these copies together."):
+        assert name in made, made
+    listed = ctl(old.nodes[0], "backup", "list")
+    assert listed.count("all ") == 3 and all(n in listed for n in ("n1", "n2", "n3")), listed
+    assert "already" in ctl(old.nodes[1], "backup", "make", "all", code=1)
+    saved = lose_all(old, "all", tmp_path)
+
+    new = make_cluster(1)
+    first = new.nodes[0]
+    said = restore(first, saved)
+    assert "Restored 8 shards" in said and "WARNING" not in said, said
+    assert "is not empty" in restore(first, saved, code=1)
+    new.start()
+    new.wait_owners()
+    owed.check([first], before)
+    check_kept(first)
+    # Others get what it has, and serve it without it.
+    for _ in range(2):
+        new.join(new.add())
+    new.wait_ready()
+    wait_for(lambda: all(len(s["replicas"]) == 3 for s in first.shards()), 60, "three replicas")
+    writer = first.connect("writer", clean_start=False, session_present=True,
+                           session_expiry_interval=600)
+    for name in owed.names:
+        writer.publish(f"own/{name}", name, qos=2)
+    writer.publish("load", "0", qos=1)
+    wait_for(lambda: all(s["owner"] for s in new.nodes[1].shards()), 30, "owners")
+    wait_for(lambda: "no replica" not in ctl(new.nodes[1], "backup", "make"), 30, "copies")
+    wait_settled(new)
+    writer.disconnect()
+    first.kill()
+    wait_for(lambda: all(s["owner"] in ("n2", "n3") for n in new.nodes[1:] for s in n.shards()),
+             30, "other owners")
+    owed.check(new.nodes[1:], 1)
+    check_kept(new.nodes[2])
+
+
+def wait_settled(cluster):
+    """Every replica votes: then any one node may be lost."""
+    def settled():
+        held = [int(n.metric("troupe_cluster_shards_held")) for n in cluster.nodes]
+        return held == [8] * len(cluster.nodes)
+    wait_for(settled, 60, "all replicas")
