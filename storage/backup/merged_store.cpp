@@ -21,10 +21,6 @@ constexpr std::uint64_t wave_bytes = std::uint64_t{4} << 20;
 /// before it began. No session shall have its number.
 constexpr std::uint64_t skipped_sessions = std::uint64_t{1} << 20;
 
-bool is_of_other_publishers(const shard_view::row& row) {
-  return row.which == family::qos2 && (keys::is_origin(row.key) || keys::is_choice(row.key));
-}
-
 std::optional<shard_states::state> state_in(const database& store, std::uint16_t shard,
                                             std::string& error) {
   rocksdb::PinnableSlice value;
@@ -83,7 +79,6 @@ std::string merged_store::take(const database& from, std::uint16_t shard) {
   for (auto progress = shard_view::progress::more; progress == shard_view::progress::more;) {
     chunk::writer out(chain, {shard, rows.state()});
     progress = rows.next([&](const shard_view::row& row) {
-      if (is_of_other_publishers(row)) return true;
       ++records_;
       out.add(row);
       return out.size() < chunk::wanted_bytes;
@@ -115,7 +110,7 @@ std::string merged_store::apply(std::uint16_t shard, std::uint64_t index, std::u
 
 std::string merged_store::finish(bool replicated) {
   drain();
-  if (!store_->current().writable) return "The store in " + directory_ + " cannot be written.";
+  if (!store_->current().writable) return cannot_write("the disk takes nothing");
   store_->close();
   store_.reset();
   auto db = database::open(options());
@@ -125,6 +120,28 @@ std::string merged_store::finish(bool replicated) {
   return error;
 }
 
+/// They stand where a session 0 of the shard would.
+std::string merged_store::forget_origins(const database& db, std::uint16_t shard) const {
+  const auto id = static_cast<shard_id>(shard);
+  rocksdb::WriteBatch batch;
+  database::range rows(db, family::qos2, keys::session({id, 0}).view(),
+                       keys::session({id, 1}).view());
+  rocksdb::Status status;
+  for (; status.ok() && rows.valid(); rows.next()) {
+    batch.Delete(db.handle(family::qos2), slice(rows.key()));
+    if (batch.GetDataSize() < wave_bytes) continue;
+    status = db.db().Write({}, &batch);
+    batch.Clear();
+  }
+  if (status.ok()) status = rows.status();
+  if (status.ok()) status = db.db().Write({}, &batch);
+  return status.ok() ? std::string() : cannot_write(status.ToString());
+}
+
+std::string merged_store::cannot_write(const std::string& why) const {
+  return "The store in " + directory_ + " cannot be written: " + why + ".";
+}
+
 std::string merged_store::rewrite(const database& db, bool replicated) const {
   rocksdb::WriteBatch batch;
   order_no next_order = 1;
@@ -132,6 +149,7 @@ std::string merged_store::rewrite(const database& db, bool replicated) const {
     std::string error;
     auto state = state_in(db, shard, error);
     if (!state) return error;
+    if (error = forget_origins(db, shard); !error.empty()) return error;
     auto& marks = state->marks;
     marks.next_session_count += skipped_sessions;
     next_order = std::max(next_order, marks.next_order);
@@ -160,8 +178,7 @@ std::string merged_store::rewrite(const database& db, bool replicated) const {
   rocksdb::WriteOptions write;
   write.sync = true;
   const auto status = db.db().Write(write, &batch);
-  return status.ok() ? std::string()
-                     : "The store in " + directory_ + " cannot be written: " + status.ToString() + ".";
+  return status.ok() ? std::string() : cannot_write(status.ToString());
 }
 
 }  // namespace troupe::storage

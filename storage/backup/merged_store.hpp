@@ -20,14 +20,15 @@ class merged_store {
   merged_store(std::string directory, std::uint16_t shards);
 
   std::string open();
-  /// The whole shard as a copy has it, but for what was noted of QoS 2 messages of other shards'
-  /// publishers: the copies are of different moments, and what seems to have come before may not.
+  /// The whole shard as a copy has it.
   std::string take(const database& from, std::uint16_t shard);
   /// The next entry of the shard's log.
   std::string apply(std::uint16_t shard, std::uint64_t index, std::uint64_t term,
                     transaction writes);
   /// Makes it a store that begins: of a node alone, or of replicas of which each is the first of
-  /// its group (shard_marks::restored).
+  /// its group (shard_marks::restored). What shards noted of the QoS 2 messages of other shards'
+  /// publishers is forgotten: the copies are of different moments, and a message that seems to have
+  /// come before may be another one.
   std::string finish(bool replicated);
 
   std::uint64_t records() const noexcept { return records_; }
@@ -36,6 +37,8 @@ class merged_store {
  private:
   void drain();
   store_options options() const;
+  std::string cannot_write(const std::string& why) const;
+  std::string forget_origins(const database& db, std::uint16_t shard) const;
   std::string rewrite(const database& db, bool replicated) const;
 
   const std::string directory_;
