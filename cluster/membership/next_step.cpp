@@ -20,8 +20,8 @@ class looking {
   }
 
   meta_step run() const {
-    // First of all: who comes later gets what the first ones begin with.
-    if (state_.awaits_map()) {
+    // Who forms a cluster alone may have what nobody else has: the shards begin there.
+    if (state_.awaits_map() && state_.up() == 1) {
       if (auto step = shards()) return *step;
     }
     if (auto step = servers_of_members()) return *step;

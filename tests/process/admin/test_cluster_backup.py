@@ -5,8 +5,8 @@ import subprocess
 
 from process.admin.test_backup import BEFORE, OFFLINE, Load, ctl
 from process.admin.test_shard_move import move
+from wire.broker import NotStarted
 from wire.node import clean_environment, wait_for
-from wire.packets import publish
 
 KEPT = 20  # retained messages
 SESSIONS = 6  # so that several shards have some
@@ -147,3 +147,78 @@ def moved(asked, shard, node):
         wait_for(look, 60, "its replica", 4.0)
     except AssertionError as late:
         raise AssertionError(f"{late}: shard {shard} to {node}: {said}") from None
+
+
+def test_copies_of_a_majority_are_enough_and_make_a_single_node(make_cluster, make_node, tmp_path):
+    old = make_cluster(3).start()
+    old.wait_owners()
+    owed = filled(old)
+    lost = old.nodes[2]
+    lost.kill()
+    wait_for(lambda: all(s["owner"] in ("n1", "n2") for s in old.nodes[0].shards()), 30, "owners")
+    load = Load(old.nodes[0])
+    try:
+        wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
+        before = load.acknowledged
+        made = ctl(old.nodes[1], "backup", "make", "two")
+        wait_for(lambda: load.acknowledged >= before + BEFORE, 30, "more of it")
+    finally:
+        load.end()
+    assert "did not answer in time: n3" in made, made
+    assert "What was acknowledged before is in these copies together." in made, made
+    saved = lose_all(old, "two", tmp_path)
+    assert len(saved) == 2
+
+    node = make_node()
+    said = restore(node, saved)
+    assert "WARNING" not in said and "a single node" in said, said
+    node.start()
+    owed.check([node], before)
+    check_kept(node)
+    # It goes on: what comes after has places of its own.
+    client = node.connect(owed.names[0], clean_start=False, session_present=True, **OFFLINE)
+    writer = node.connect("other")
+    writer.publish(f"own/{owed.names[0]}", "after", qos=2)
+    while True:
+        packet = client.next_packet()
+        client.acknowledge(packet)
+        if packet.payload == b"after":
+            break
+    assert node.stop() == 0
+    # One copy alone may not have everything, and says so.
+    alone = make_node(name="alone")
+    assert "fewer than a majority" in restore(alone, saved[:1])
+    assert "are of the same node" in restore(make_node(name="twice"), [saved[0], saved[0]], code=1)
+
+
+def test_a_backup_that_is_not_sufficient_says_so(make_cluster, tmp_path):
+    old = make_cluster(3).start()
+    old.wait_owners()
+    first = old.nodes[0]
+    ctl(first, "backup", "make", "whole")
+    for node in old.nodes[1:]:
+        node.kill()
+    said = ctl(first, "backup", "make", "lonely", code=1)
+    assert "NOT SUFFICIENT" in said and "n2" in said and "n3" in said, said
+    listed = ctl(first, "backup", "list")
+    assert "lonely" in listed and "did not answer in time: n2 n3" in listed, listed
+    assert "did not answer: n2, n3" in ctl(first, "backup", "delete", "whole", code=1)
+    old.join(old.nodes[1])
+    first.wait_ready()
+    old.nodes[2].start()
+    old.wait_ready()
+    ctl(first, "backup", "delete", "whole")
+    assert "whole" not in ctl(old.nodes[1], "backup", "list")
+    ctl(first, "backup", "delete", "whole", code=5)
+    saved = lose_all(old, "lonely", tmp_path)
+    # What was restored begins a cluster, and joins none.
+    new = make_cluster(1)
+    assert "fewer than a majority" in restore(new.nodes[0], saved)
+    new.nodes[0].tables["cluster"]["seeds"] = ["127.0.0.1:1"]
+    try:
+        new.nodes[0].start()
+        raise AssertionError("it started")
+    except NotStarted as refused:
+        assert "was restored from backups" in str(refused)
+    del new.nodes[0].tables["cluster"]["seeds"]
+    new.start()
