@@ -120,8 +120,7 @@ std::string database::open_files_read_only() {
                              make_family_options(static_cast<family>(i), cache));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  auto status =
-      rocksdb::DB::OpenForReadOnly(db_options, directory, descriptors, &handles, &db_);
+  auto status = rocksdb::DB::OpenForReadOnly(db_options, directory, descriptors, &handles, &db_);
   if (!status.ok()) return open_error(directory, status);
   std::copy(handles.begin(), handles.end(), handles_.begin());
   status = db_->VerifyChecksum();

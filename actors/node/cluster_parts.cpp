@@ -1,14 +1,5 @@
 #include "actors/node/cluster_parts.hpp"
 
-#include <algorithm>
-#include <atomic>
-#include <future>
-#include <mutex>
-#include <optional>
-#include <utility>
-
-#include <caf/actor_system.hpp>
-
 #include "actors/broker/context.hpp"
 #include "actors/broker/inspect/cluster_questions.hpp"
 #include "actors/broker/remote/dispatcher.hpp"
@@ -28,6 +19,15 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "storage/raft/rocks_raft_log.hpp"
 #include "storage/rocks_store.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 namespace troupe::node {
 
@@ -182,7 +182,8 @@ std::string cluster_parts::parts::check_restored(const storage::rocks_store& sto
     if (store.marks(static_cast<shard_id>(shard)).index != storage::shard_marks::restored) continue;
     return "The data directory " + configuration->node.data_dir +
            " was restored from backups: its node forms the cluster alone. Start it without seeds "
-           "(--join), without cluster.witness and with cluster.bootstrap_expect = 1; the others join "
+           "(--join), without cluster.witness and with cluster.bootstrap_expect = 1; the others "
+           "join "
            "it, with empty directories.";
   }
   return {};

@@ -1,7 +1,14 @@
 // How the parts of a node are made, in the order of their making.
+#include "actors/broker/session_shard.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/broker/topic_shard.hpp"
+#include "actors/broker/wildcard_index.hpp"
 #include "actors/node/admin/backup_questions.hpp"
 #include "actors/node/node_runtime_parts.hpp"
 #include "actors/node/shard_questions.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -9,14 +16,6 @@
 #include <future>
 #include <map>
 #include <random>
-
-#include "actors/broker/session_shard.hpp"
-#include "actors/broker/tell.hpp"
-#include "actors/broker/topic_shard.hpp"
-#include "actors/broker/wildcard_index.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/runtime/loop_coordinator.hpp"
-#include "cluster/shard_hash.hpp"
 
 namespace troupe::node {
 

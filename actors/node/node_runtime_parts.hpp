@@ -1,17 +1,6 @@
 // Private to node_runtime: what a node consists of.
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <functional>
-#include <future>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
-
-#include <caf/actor_system.hpp>
-
 #include "actors/broker/context.hpp"
 #include "actors/broker/inspect/all_nodes.hpp"
 #include "actors/broker/inspect/ban_keeper.hpp"
@@ -25,6 +14,17 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "actors/runtime/runtime_options.hpp"
 #include "storage/rocks_store.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 namespace troupe::node {
 

@@ -44,8 +44,8 @@ void shard_group::loaded(storage::raft_log::loaded what) {
   if (!what.error.empty()) return rest(what.error);
   const auto marks = context_->shards_of_store.marks(shard_);
   const bool restored = what.content.empty() && marks.index == storage::shard_marks::restored;
-  if (restored && (first_members_.size() != 1 ||
-                   first_members_.front().node != context_->settings.self))
+  if (restored &&
+      (first_members_.size() != 1 || first_members_.front().node != context_->settings.self))
     return rest("What shard " + std::to_string(number(shard_)) +
                 " holds was restored from backups, but its group does not begin here alone.");
   if (!what.content.empty() || first_members_.empty()) return begin(std::move(what.content));

@@ -45,8 +45,7 @@ bool group::bootstrap(const membership& members, storage::raft_log_content& cont
 }
 
 bool group::bootstrap_behind(const membership& members, log_index index, term_no term,
-                             storage::raft_log_content& content,
-                             storage::raft_log_batch& batch) {
+                             storage::raft_log_content& content, storage::raft_log_batch& batch) {
   auto bytes = encode_configuration(members);
   if (!decode_configuration(bytes) || index == 0 || term == 0) return false;
   content = {};

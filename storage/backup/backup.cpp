@@ -77,15 +77,17 @@ bool has_backup(const std::string& directory, const std::string& name) {
 std::string delete_backup(const std::string& directory, const std::string& name) {
   const auto path = directory + "/" + name;
   std::error_code error;
-  if (!has_backup(directory, name))
-    return "There is no backup " + name + " in " + directory + ".";
+  if (!has_backup(directory, name)) return "There is no backup " + name + " in " + directory + ".";
   // First what makes it one: half of it must not be taken for a backup.
   fs::remove(path + "/" + backup::info_file, error);
   if (!error) fs::remove_all(path, error);
-  return error ? "The backup " + path + " cannot be deleted: " + error.message() + "." : std::string();
+  return error ? "The backup " + path + " cannot be deleted: " + error.message() + "."
+               : std::string();
 }
 
-backup_info read_backup(const std::string& backup) { return backup::read_info(backup); }
+backup_info read_backup(const std::string& backup) {
+  return backup::read_info(backup);
+}
 
 backup_info restore_backup(const std::string& backup, const std::string& data_dir) {
   auto info = backup::read_info(backup);

@@ -15,19 +15,19 @@ namespace troupe::storage {
 
 /// What the file `backup` says.
 struct backup_info {
-  std::string name;         // of its directory
-  std::int64_t begun = 0;   // wall milliseconds: what was answered by then is in it
+  std::string name;        // of its directory
+  std::int64_t begun = 0;  // wall milliseconds: what was answered by then is in it
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
   /// Ids of the cluster and of the node in it; 0: it is of a single node.
   std::uint64_t cluster = 0;
   std::uint64_t node = 0;
-  std::string error;        // a sentence: there is none, or it cannot be read
+  std::string error;  // a sentence: there is none, or it cannot be read
 };
 
 /// What is to be copied, and to where.
 struct backup_order {
-  std::string directory;                 // of all backups
+  std::string directory;  // of all backups
   std::string name;
   std::int64_t begun = 0;                // backup_info::begun
   std::vector<std::string> small_files;  // of the data directory, those that are there

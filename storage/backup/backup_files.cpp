@@ -26,7 +26,8 @@ std::string sync(const std::string& path) {
 }
 
 /// Names and sizes of the files in it, and of those in the copy of the Raft log.
-std::map<std::string, std::uint64_t> files_of(const std::string& directory, std::error_code& error) {
+std::map<std::string, std::uint64_t> files_of(const std::string& directory,
+                                              std::error_code& error) {
   std::map<std::string, std::uint64_t> all;
   for (const auto& below : {std::string(), std::string(raft_directory) + "/"}) {
     if (!below.empty() && !fs::exists(directory + "/" + below, error)) continue;
@@ -57,7 +58,8 @@ backup_info read_info(const std::string& directory) {
   if (!file.error.empty()) {
     info.error = file.error;
   } else if (!file.there || !file.text.starts_with(first_line) ||
-             !take_number(file.text, "begun", begun) || !take_number(file.text, "bytes", info.bytes) ||
+             !take_number(file.text, "begun", begun) ||
+             !take_number(file.text, "bytes", info.bytes) ||
              !take_number(file.text, "files", info.files)) {
     info.error = "The directory " + directory + " is no backup, or one that was not finished.";
   }
@@ -83,7 +85,8 @@ std::string finish(const std::string& directory, backup_info& info) {
   auto text = std::string(first_line) + "\nbegun " + std::to_string(info.begun) + "\nbytes " +
               std::to_string(info.bytes) + "\nfiles " + std::to_string(info.files) + "\n";
   if (info.cluster != 0)
-    text += "cluster " + std::to_string(info.cluster) + "\nnode " + std::to_string(info.node) + "\n";
+    text +=
+        "cluster " + std::to_string(info.cluster) + "\nnode " + std::to_string(info.node) + "\n";
   return replace_small_file(directory, info_file, text);
 }
 

@@ -14,7 +14,8 @@ inline constexpr const char* info_file = "backup";
 inline constexpr const char* raft_directory = "raft";
 
 backup_info read_info(const std::string& directory);
-/// Counts the files of the directory, syncs them and makes a backup of it; a sentence if that fails.
+/// Counts the files of the directory, syncs them and makes a backup of it; a sentence if that
+/// fails.
 std::string finish(const std::string& directory, backup_info& info);
 /// Makes the directory; a sentence if it is there and has anything in it.
 std::string make_empty(const std::string& directory);

@@ -31,8 +31,7 @@ std::string open(given_copy& copy) {
   copy.info = read_backup(copy.path);
   if (!copy.info.error.empty()) return copy.info.error;
   if (copy.info.cluster == 0)
-    return "The backup " + copy.path +
-           " is of a single node: it is restored alone, or not at all.";
+    return "The backup " + copy.path + " is of a single node: it is restored alone, or not at all.";
   if (auto wrong = backup::check_complete(copy.path, copy.info); !wrong.empty()) return wrong;
   const auto damaged = [&](const std::string& why) {
     return "The backup " + copy.path + " is damaged: " + why;
@@ -62,7 +61,8 @@ std::string check_together(const std::vector<given_copy>& copies) {
     if (each.info.cluster != first.info.cluster)
       return "The backups " + first.path + " and " + each.path + " are of different clusters.";
     if (each.shards != first.shards)
-      return "The backups " + first.path + " and " + each.path + " have different numbers of shards.";
+      return "The backups " + first.path + " and " + each.path +
+             " have different numbers of shards.";
     for (const auto& other : copies) {
       if (&other != &each && other.info.node == each.info.node)
         return "The backups " + each.path + " and " + other.path + " are of the same node.";
@@ -71,7 +71,9 @@ std::string check_together(const std::vector<given_copy>& copies) {
   return {};
 }
 
-std::string shard_text(std::uint16_t shard) { return "shard " + std::to_string(shard); }
+std::string shard_text(std::uint16_t shard) {
+  return "shard " + std::to_string(shard);
+}
 
 /// Numbers as "0, 1, 2 and 9 more".
 std::string list_of(const std::vector<std::uint16_t>& shards) {
@@ -115,8 +117,7 @@ class merging {
       one.marks = marks_in(*copy.store, shard, error);
       if (!error.empty()) return "The backup " + copy.path + " is damaged: " + error;
       auto loaded = copy.log->load(shard + 1U);  // group 0 is the members'
-      if (!loaded.error.empty())
-        return "The backup " + copy.path + " is damaged: " + loaded.error;
+      if (!loaded.error.empty()) return "The backup " + copy.path + " is damaged: " + loaded.error;
       one.log = std::move(loaded.content);
     }
     const auto choice = backup::choose_replica(replicas, settings_.voters);
@@ -136,8 +137,8 @@ class merging {
       if (entry.kind != raft_entry_kind::command) continue;
       auto read = settings_.read_entry(entry.bytes);
       if (!read.error.empty())
-        return "The log of " + shard_text(shard) + " in the backup " +
-               copies_[*choice->log].path + " cannot be read: " + read.error;
+        return "The log of " + shard_text(shard) + " in the backup " + copies_[*choice->log].path +
+               " cannot be read: " + read.error;
       if (auto error = to.apply(shard, index, entry.term, std::move(read.value)); !error.empty())
         return error;
     }
@@ -151,9 +152,8 @@ class merging {
           " these backups have fewer than a majority of the replicas, or not the farthest whole: "
           "what was acknowledged shortly before may be missing.");
     const auto& first = copies_.front().info;
-    if (std::ranges::any_of(copies_, [&](const auto& each) {
-          return each.info.begun != first.begun;
-        }))
+    if (std::ranges::any_of(copies_,
+                            [&](const auto& each) { return each.info.begun != first.begun; }))
       told_.warnings.push_back(
           "The backups were not made by one order: what was acknowledged before the oldest of them "
           "is there, of what came later only a part may be.");

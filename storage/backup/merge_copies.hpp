@@ -22,17 +22,17 @@ struct merge_settings {
 
 struct merged_copies {
   std::uint16_t shards = 0;
-  std::uint64_t records = 0;           // that were taken over
-  std::uint64_t entries = 0;           // of logs, that were applied to them
-  std::vector<std::string> warnings;   // sentences: what may be missing, and why
-  std::string error;                   // a sentence: nothing was made
+  std::uint64_t records = 0;          // that were taken over
+  std::uint64_t entries = 0;          // of logs, that were applied to them
+  std::vector<std::string> warnings;  // sentences: what may be missing, and why
+  std::string error;                  // a sentence: nothing was made
 };
 
-/// Makes a data directory, which must not be there yet or be empty, of backups of nodes of a cluster:
-/// for each shard of the farthest of its copies. It is of a new node that is in no cluster: no vote,
-/// log or identity is taken over. Refuses copies of different clusters, one that is given twice, and
-/// shards that are in none. What a merge that was interrupted leaves behind does not start. The
-/// copies are not changed. Blocks.
+/// Makes a data directory, which must not be there yet or be empty, of backups of nodes of a
+/// cluster: for each shard of the farthest of its copies. It is of a new node that is in no
+/// cluster: no vote, log or identity is taken over. Refuses copies of different clusters, one that
+/// is given twice, and shards that are in none. What a merge that was interrupted leaves behind
+/// does not start. The copies are not changed. Blocks.
 merged_copies merge_copies(const std::vector<std::string>& copies, const std::string& data_dir,
                            const merge_settings& settings);
 

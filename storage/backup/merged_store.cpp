@@ -169,8 +169,7 @@ std::string merged_store::rewrite(const database& db, bool replicated) const {
   if (!replicated) {
     put_number(db, batch, std::string(meta::order_mark), next_order);
     database::range gone(db, family::meta, meta::gone_session, after_prefix(meta::gone_session));
-    for (; gone.valid(); gone.next())
-      batch.Delete(db.handle(family::meta), slice(gone.key()));
+    for (; gone.valid(); gone.next()) batch.Delete(db.handle(family::meta), slice(gone.key()));
     std::string bytes;
     record::encode_directory(shards_, record::layout_version, bytes);
     batch.Put(db.handle(family::meta), slice(meta::directory), bytes);

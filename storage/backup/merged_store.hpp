@@ -13,8 +13,8 @@ namespace troupe::storage {
 /// The marks of a shard in a store that is not running; `error` gets a sentence.
 shard_marks marks_in(const database& store, std::uint16_t shard, std::string& error);
 
-/// A store that is made of copies of others, shard by shard: a replicated one, until it is finished.
-/// One thread; every call blocks, and answers a sentence if it fails.
+/// A store that is made of copies of others, shard by shard: a replicated one, until it is
+/// finished. One thread; every call blocks, and answers a sentence if it fails.
 class merged_store {
  public:
   merged_store(std::string directory, std::uint16_t shards);

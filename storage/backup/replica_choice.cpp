@@ -8,8 +8,7 @@ namespace {
 
 /// Where a log ends; index 0: it has nothing.
 place end_of(const raft_log_content& log) {
-  if (!log.entries.empty())
-    return {log.entries.back().term, log.first + log.entries.size() - 1};
+  if (!log.entries.empty()) return {log.entries.back().term, log.first + log.entries.size() - 1};
   return log.snapshot ? place{log.snapshot->term, log.snapshot->index} : place{};
 }
 

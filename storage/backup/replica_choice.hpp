@@ -50,8 +50,8 @@ using read_voters = std::function<std::optional<std::vector<std::uint64_t>>(std:
 /// Nothing if the shard is in none of the copies, or if no state of it can be made of them.
 ///
 /// The farthest log wins, as in an election: whatever a majority of the voters had in their logs
-/// before the copies were made is in it, though they were made at different times. Entries that were
-/// not committed yet are applied as well: it was not answered what becomes of them.
+/// before the copies were made is in it, though they were made at different times. Entries that
+/// were not committed yet are applied as well: it was not answered what becomes of them.
 std::optional<replica_choice> choose_replica(const std::vector<replica_copy>& copies,
                                              const read_voters& voters);
 

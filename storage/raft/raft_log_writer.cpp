@@ -140,9 +140,9 @@ std::string rocks_raft_log::writer::checkpoint(const std::string& directory) con
   auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
-  return status.ok() ? std::string()
-                     : "The Raft log cannot be copied to " + directory + ": " + status.ToString() +
-                           ".";
+  return status.ok()
+             ? std::string()
+             : "The Raft log cannot be copied to " + directory + ": " + status.ToString() + ".";
 }
 
 std::string rocks_raft_log::writer::check_directory_record() {

@@ -1,13 +1,3 @@
-#include <csignal>
-#include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <string>
-#include <vector>
-
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include "actors/config/load.hpp"
 #include "actors/node/admin/restore_backups.hpp"
 #include "actors/node/node_runtime.hpp"
@@ -15,6 +5,16 @@
 #include "actors/node/version.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/notify.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
 
 using namespace troupe;
 
@@ -171,9 +171,10 @@ int main(int argc, char** argv) {
                  "Address and port for the other nodes; instead of cluster.listen");
   app.add_option("--ready-file", given.ready_file,
                  "File to write the addresses to when the node is ready");
-  app.add_option("--restore", given.restore,
-                 "A backup to make the data directory of (node.data_dir), which must be empty; exits "
-                 "then. Of a cluster any number of times: the copies of its nodes make one node")
+  app.add_option(
+         "--restore", given.restore,
+         "A backup to make the data directory of (node.data_dir), which must be empty; exits "
+         "then. Of a cluster any number of times: the copies of its nodes make one node")
       ->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
 

@@ -1,5 +1,11 @@
 #include "actors/node/admin/backup_questions.hpp"
 
+#include "actors/broker/inspect/inspector.hpp"
+#include "actors/broker/inspect/page_rows.hpp"
+#include "actors/node/cluster_parts.hpp"
+#include "storage/backup/backup.hpp"
+#include "storage/rocks_store.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <ctime>
@@ -8,12 +14,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "actors/broker/inspect/inspector.hpp"
-#include "actors/broker/inspect/page_rows.hpp"
-#include "actors/node/cluster_parts.hpp"
-#include "storage/backup/backup.hpp"
-#include "storage/rocks_store.hpp"
 
 namespace troupe::node {
 namespace {
@@ -75,8 +75,8 @@ void make(const backup_parts& with, const std::string& node, const admin_questio
       return cluster->copy_log(to);
     };
     if (who.cluster == 0) {
-      return done({200, {}, {row_of(node, order.name, {{"error", "It is in no cluster yet."}})},
-                   false});
+      return done(
+          {200, {}, {row_of(node, order.name, {{"error", "It is in no cluster yet."}})}, false});
     }
   }
   const auto directory = order.directory;

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <atomic>
-#include <memory>
-
 #include "actors/config/configuration.hpp"
 #include "protocol/auth/password_workers.hpp"
+
+#include <atomic>
+#include <memory>
 
 namespace troupe::broker {
 class inspector;

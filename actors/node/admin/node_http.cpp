@@ -8,12 +8,12 @@
 #include "actors/observe/http/admin_routes.hpp"
 #include "actors/observe/http/cluster_routes.hpp"
 #include "actors/observe/log.hpp"
-#include "actors/observe/routes/backup_routes.hpp"
+#include "actors/observe/routes/backup/backup_routes.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/inspect_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
-#include "actors/observe/routes/shard_routes.hpp"
 #include "actors/observe/routes/route_routes.hpp"
+#include "actors/observe/routes/shard_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
 #include <chrono>

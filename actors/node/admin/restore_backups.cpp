@@ -1,12 +1,12 @@
 #include "actors/node/admin/restore_backups.hpp"
 
-#include <cstdint>
-#include <optional>
-
 #include "actors/replication/log_entry.hpp"
 #include "cluster/raft/configuration.hpp"
 #include "storage/backup/backup.hpp"
 #include "storage/backup/merge_copies.hpp"
+
+#include <cstdint>
+#include <optional>
 
 namespace troupe::node {
 namespace {
@@ -43,8 +43,8 @@ restored_backups restore_backups(const std::vector<std::string>& backups,
     if (told.error = refusal_of(backups.front(), from); !told.error.empty()) return told;
     const auto made = storage::restore_backup(backups.front(), to);
     told.error = made.error;
-    told.done = "Restored " + std::to_string(made.files) + " files, " +
-                std::to_string(made.bytes) + " bytes, from " + backups.front() + " to " + to;
+    told.done = "Restored " + std::to_string(made.files) + " files, " + std::to_string(made.bytes) +
+                " bytes, from " + backups.front() + " to " + to;
     return told;
   }
   storage::merge_settings settings;

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "actors/config/configuration.hpp"
+
 #include <string>
 #include <vector>
-
-#include "actors/config/configuration.hpp"
 
 namespace troupe::node {
 
@@ -13,9 +13,9 @@ struct restored_backups {
   std::string error;                  // a sentence: nothing was made
 };
 
-/// Makes the data directory of the configuration, which must be empty, of backups: of one of a single
-/// node what that had; of those of the nodes of a cluster the store of one new node, alone or the
-/// first of a new cluster, as the configuration says. Blocks.
+/// Makes the data directory of the configuration, which must be empty, of backups: of one of a
+/// single node what that had; of those of the nodes of a cluster the store of one new node, alone
+/// or the first of a new cluster, as the configuration says. Blocks.
 restored_backups restore_backups(const std::vector<std::string>& backups,
                                  const config::configuration& from);
 

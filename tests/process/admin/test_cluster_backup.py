@@ -7,6 +7,7 @@ from process.admin.test_backup import BEFORE, OFFLINE, Load, ctl
 from process.admin.test_shard_move import move
 from wire.broker import NotStarted
 from wire.node import clean_environment, wait_for
+from wire.packets import pubcomp, publish, pubrec, pubrel
 
 KEPT = 20  # retained messages
 SESSIONS = 6  # so that several shards have some
@@ -79,6 +80,49 @@ def filled(cluster):
     return owed
 
 
+class Halfway:
+    """QoS 2 that is under way: one message that is not released by its sender, one that its
+    receiver has not completed."""
+
+    def __init__(self, node):
+        self.exact = node.connect("exact", **OFFLINE)
+        self.exact.subscribe(("exact", 2))
+        self.exact.disconnect()
+        sender = node.connect("sender", **OFFLINE)
+        sender.send(publish("exact", "half", qos=2, id=7))
+        sender.expect(pubrec(7))
+        sender.close()
+        taker = node.connect("taker", **OFFLINE)
+        taker.subscribe(("taken", 2))
+        other = node.connect("other")
+        other.publish("taken", "once", qos=2)
+        other.disconnect()
+        self.taken = taker.next_packet().id
+        taker.send(pubrec(self.taken))
+        taker.expect(pubrel(self.taken))
+        taker.close()
+
+    def check(self, node):
+        taker = node.connect("taker", clean_start=False, session_present=True, **OFFLINE)
+        taker.expect(pubrel(self.taken))
+        taker.send(pubcomp(self.taken))
+        sender = node.connect("sender", clean_start=False, session_present=True, **OFFLINE)
+        sender.send(publish("exact", "half", qos=2, id=7, dup=True))
+        sender.expect(pubrec(7))
+        sender.send(pubrel(7))
+        sender.expect(pubcomp(7))
+        sender.publish("exact", "next", qos=2)
+        exact = node.connect("exact", clean_start=False, session_present=True, **OFFLINE)
+        got = []
+        while b"next" not in got:
+            packet = exact.next_packet()
+            exact.acknowledge(packet)
+            got.append(packet.payload)
+        assert got == [b"half", b"next"]
+        for client in (taker, sender, exact):
+            client.disconnect()
+
+
 def check_kept(node):
     late = node.connect("late")
     late.subscribe(("kept/#", 0))
@@ -91,6 +135,7 @@ def test_a_cluster_that_is_lost_is_restored_and_joined(make_cluster, tmp_path):
     old = make_cluster(3).start()
     old.wait_owners()
     owed = filled(old)
+    halfway = Halfway(old.nodes[1])
     load = Load(old.nodes[0])
     try:
         wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
@@ -115,6 +160,7 @@ def test_a_cluster_that_is_lost_is_restored_and_joined(make_cluster, tmp_path):
     new.wait_owners()
     owed.check([first], before)
     check_kept(first)
+    halfway.check(first)
     # Others get what it has, and serve it without it.
     for _ in range(2):
         new.join(new.add())

@@ -22,7 +22,10 @@ constexpr std::uint64_t old_cluster = 7;
 /// Nodes 1, 2 and 3 vote.
 merge_settings settings(bool replicated) {
   return {transaction_codec::decode,
-          [](std::string_view) { return std::vector<std::uint64_t>{1, 2, 3}; }, replicated};
+          [](std::string_view) {
+            return std::vector<std::uint64_t>{1, 2, 3};
+          },
+          replicated};
 }
 
 store_options options_of(const std::string& directory, bool replicated,
@@ -255,7 +258,9 @@ TEST_CASE("copies that do not belong together make nothing", "[store][backup]") 
     };
     CHECK(says(merge_copies({all.backup(2)}, target, with).error, "newer version"));
   }
-  SECTION("none") { CHECK(says(refusal({}), "no backup")); }
+  SECTION("none") {
+    CHECK(says(refusal({}), "no backup"));
+  }
 }
 
 TEST_CASE("what an interrupted merge leaves does not start", "[store][backup]") {

@@ -27,8 +27,7 @@ raft_log_content log_of(std::uint64_t first, const std::vector<std::uint64_t>& t
   log.term = terms.empty() ? term_before : terms.back();
   log.first = first;
   if (first > 1) log.snapshot = raft_log_snapshot{first - 1, term_before, 1, members, {}};
-  for (const auto term : terms)
-    log.entries.push_back({term, raft_entry_kind::command, {}});
+  for (const auto term : terms) log.entries.push_back({term, raft_entry_kind::command, {}});
   if (first == 1) log.entries.at(0) = {terms[0], raft_entry_kind::configuration, members};
   return log;
 }

@@ -18,12 +18,10 @@ constexpr auto path = "/api/v1/backups";
 // More than the node's own.
 constexpr auto make_patience = std::chrono::seconds(15);
 
-const std::vector<column> backup_columns{{"NAME", "/name"},
-                                         {"NODE", "/node"},
-                                         {"BEGUN", "/begun_at"},
-                                         {"SIZE", "/bytes", column::kind::size},
-                                         {"FILES", "/files"},
-                                         {"PATH", "/path"}};
+const std::vector<column> backup_columns{
+    {"NAME", "/name"},      {"NODE", "/node"},
+    {"BEGUN", "/begun_at"}, {"SIZE", "/bytes", column::kind::size},
+    {"FILES", "/files"},    {"PATH", "/path"}};
 
 const std::vector<column> made_columns{{"NODE", "/node"},
                                        {"SIZE", "/bytes", column::kind::size},
@@ -46,8 +44,8 @@ exit_code tell_made(console& with, const http_answer& answer) {
     if (!made.at("sufficient").get<bool>()) return fail(with, sentence);
     with.out << sentence << "\n";
   } catch (const json::exception& unexpected) {
-    return fail(with, "The node's answer is of another version (" +
-                          std::string(unexpected.what()) + "); look with `backup list`.");
+    return fail(with, "The node's answer is of another version (" + std::string(unexpected.what()) +
+                          "); look with `backup list`.");
   }
   return success;
 }
@@ -56,9 +54,7 @@ exit_code tell_made(console& with, const http_answer& answer) {
 
 action declare_backup_list(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  return [=, &with] {
-    return show_list(with, *how, {path, {}, 0}, backup_columns);
-  };
+  return [=, &with] { return show_list(with, *how, {path, {}, 0}, backup_columns); };
 }
 
 action declare_backup_make(CLI::App& command, console& with) {
@@ -68,9 +64,9 @@ action declare_backup_make(CLI::App& command, console& with) {
   return [=, &with] {
     json body = json::object();
     if (!given->name.empty()) body["name"] = given->name;
-    const auto answer = http_send(resolved(given->address, with), http_method::post, path,
-                                  body.dump(-1, ' ', false, json::error_handler_t::replace),
-                                  make_patience);
+    const auto answer =
+        http_send(resolved(given->address, with), http_method::post, path,
+                  body.dump(-1, ' ', false, json::error_handler_t::replace), make_patience);
     return answer.problem.empty() ? tell_made(with, answer) : fail(with, answer);
   };
 }

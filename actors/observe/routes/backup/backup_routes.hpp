@@ -1,8 +1,8 @@
 #pragma once
 
-#include <memory>
-
 #include "actors/observe/routes/admin_question.hpp"
+
+#include <memory>
 
 namespace troupe::observe {
 

@@ -1,10 +1,10 @@
-#include "actors/observe/routes/backup_routes.hpp"
+#include "actors/observe/routes/backup/backup_routes.hpp"
 
 #include "actors/observe/http/cluster_view.hpp"
 #include "actors/observe/http/http_router.hpp"
 #include "actors/observe/http/paging.hpp"
 #include "actors/observe/routes/ask_nodes.hpp"
-#include "actors/observe/routes/backup_coverage.hpp"
+#include "actors/observe/routes/backup/backup_coverage.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -138,22 +138,22 @@ void add_backup_routes(http_router& routes, std::shared_ptr<admin_source> nodes,
               .handler = [nodes](const http_request& request, const http_reply& reply) {
                 reply_page(*nodes, question_of("backups", request, {}), request, reply);
               }});
-  routes.add({.method = "POST",
-              .path = "/api/v1/backups",
-              .least = admin_role::admin,
-              .help = "Every node copies its store while it runs, into its durability.backup_dir. What "
-                      "was acknowledged before is in the copies together. `sufficient` says whether "
-                      "they have a majority of the replicas of every shard; `partial` names the nodes "
-                      "that did not answer in time, which may still do it.",
-              .body = R"({"name?": "text"})",
-              .answer = made_shape,
-              .success = 201,
-              .handler = [nodes, cluster](const http_request& request, const http_reply& reply) {
-                const auto body =
-                    json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
-                std::make_shared<make_order>(nodes, cluster, reply)
-                    ->begin(body.value("name", std::string()));
-              }});
+  routes.add(
+      {.method = "POST",
+       .path = "/api/v1/backups",
+       .least = admin_role::admin,
+       .help = "Every node copies its store while it runs, into its durability.backup_dir. What "
+               "was acknowledged before is in the copies together. `sufficient` says whether "
+               "they have a majority of the replicas of every shard; `partial` names the nodes "
+               "that did not answer in time, which may still do it.",
+       .body = R"({"name?": "text"})",
+       .answer = made_shape,
+       .success = 201,
+       .handler = [nodes, cluster](const http_request& request, const http_reply& reply) {
+         const auto body = json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);
+         std::make_shared<make_order>(nodes, cluster, reply)
+             ->begin(body.value("name", std::string()));
+       }});
   routes.add({.method = "DELETE",
               .path = "/api/v1/backups/{name}",
               .least = admin_role::admin,

@@ -1,4 +1,4 @@
-#include "actors/observe/routes/backup_coverage.hpp"
+#include "actors/observe/routes/backup/backup_coverage.hpp"
 
 #include <algorithm>
 #include <cstddef>

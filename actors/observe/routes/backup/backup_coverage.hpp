@@ -1,10 +1,10 @@
 #pragma once
 
+#include "actors/observe/http/cluster_view.hpp"
+
 #include <set>
 #include <string>
 #include <vector>
-
-#include "actors/observe/http/cluster_view.hpp"
 
 namespace troupe::observe {
 
