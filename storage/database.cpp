@@ -6,6 +6,7 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <mutex>
@@ -190,8 +191,35 @@ std::string database::check_directory_record() {
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }
+  if (found->version < layout() && options_.replicated) return become_replicated();
   // Before anything of this layout is written: an older program must refuse it.
   return found->version < layout() ? write_directory_record() : std::string{};
+}
+
+/// Replicas begin equal: what only this node has, other replicas of a shard would never get.
+std::string database::become_replicated() {
+  using enum family;
+  for (const auto which :
+       {log, log_refs, queue, sessions, subscriptions, qos2, retained, retained_journal}) {
+    if (!range(*this, which, {}, {}).valid()) continue;
+    return "The store in " + options_.directory +
+           " has the data of a single node, which the other nodes of a cluster would not get. Leave "
+           "the cluster out of the configuration, or name another data directory.";
+  }
+  // Empty, but numbers may have been given.
+  rocksdb::WriteBatch batch;
+  for (const auto prefix :
+       {meta::order_mark, meta::offset_mark, meta::session_mark, meta::erased_session}) {
+    range keys(*this, family::meta, prefix, after_prefix(prefix));
+    for (; keys.valid(); keys.next()) batch.Delete(handle(family::meta), slice(keys.key()));
+  }
+  std::string bytes;
+  record::encode_directory(options_.shards, layout(), bytes);
+  batch.Put(handle(family::meta), slice(meta::directory), bytes);
+  rocksdb::WriteOptions write;
+  write.sync = true;
+  const auto written = db_->Write(write, &batch);
+  return written.ok() ? std::string{} : open_error(options_.directory, written);
 }
 
 std::uint32_t database::layout() const noexcept {

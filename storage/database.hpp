@@ -86,6 +86,7 @@ class database {
   std::string open_files_read_only();
   std::string check_directory_record();
   std::string write_directory_record();
+  std::string become_replicated();
   std::uint32_t layout() const noexcept;
   bool holds_data() const;
 
