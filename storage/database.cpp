@@ -6,6 +6,7 @@
 
 #include <rocksdb/env.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <mutex>
@@ -51,6 +52,9 @@ bool ends_with(std::string_view text, std::string_view end) {
 
 /// RocksDB would make a new database over the remains of one whose CURRENT is gone.
 std::string check_remains(rocksdb::Env& env, const std::string& directory, bool& exists) {
+  if (env.FileExists(directory + "/" + restoring_directory).ok())
+    return "The restore of the directory " + directory +
+           " was interrupted. Delete all that is in it, and restore it again.";
   exists = env.FileExists(directory + "/CURRENT").ok();
   if (exists) return {};
   std::vector<std::string> files;
@@ -94,6 +98,34 @@ database::opened database::open(const store_options& options) {
   std::unique_ptr<database> made(new database(options));
   if (auto error = made->open_files(); !error.empty()) return {nullptr, std::move(error)};
   return {std::move(made), {}};
+}
+
+database::opened database::open_copy(const std::string& directory) {
+  store_options options;
+  options.directory = directory;
+  std::unique_ptr<database> made(new database(options));
+  if (auto error = made->open_files_read_only(); !error.empty()) return {nullptr, std::move(error)};
+  return {std::move(made), {}};
+}
+
+std::string database::open_files_read_only() {
+  const auto& directory = options_.directory;
+  auto db_options = make_database_options(options_, *rocksdb::Env::Default());
+  db_options.create_if_missing = false;
+  db_options.create_missing_column_families = false;
+  if (auto error = check_families(db_options, directory); !error.empty()) return error;
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  const auto cache = make_block_cache(options_);
+  for (std::size_t i = 0; i < family_count; ++i) {
+    descriptors.emplace_back(std::string(family_names[i]),
+                             make_family_options(static_cast<family>(i), cache));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  auto status = rocksdb::DB::OpenForReadOnly(db_options, directory, descriptors, &handles, &db_);
+  if (!status.ok()) return open_error(directory, status);
+  std::copy(handles.begin(), handles.end(), handles_.begin());
+  status = db_->VerifyChecksum();
+  return status.ok() ? std::string{} : damaged(directory, status.ToString());
 }
 
 std::string database::open_files() {
@@ -159,8 +191,35 @@ std::string database::check_directory_record() {
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }
+  if (found->version < layout() && options_.replicated) return become_replicated();
   // Before anything of this layout is written: an older program must refuse it.
   return found->version < layout() ? write_directory_record() : std::string{};
+}
+
+/// Replicas begin equal: what only this node has, other replicas of a shard would never get.
+std::string database::become_replicated() {
+  using enum family;
+  for (const auto which :
+       {log, log_refs, queue, sessions, subscriptions, qos2, retained, retained_journal}) {
+    if (!range(*this, which, {}, {}).valid()) continue;
+    return "The store in " + options_.directory +
+           " has the data of a single node, which the other nodes of a cluster would not get. Leave "
+           "the cluster out of the configuration, or name another data directory.";
+  }
+  // Empty, but numbers may have been given.
+  rocksdb::WriteBatch batch;
+  for (const auto prefix :
+       {meta::order_mark, meta::offset_mark, meta::session_mark, meta::erased_session}) {
+    range keys(*this, family::meta, prefix, after_prefix(prefix));
+    for (; keys.valid(); keys.next()) batch.Delete(handle(family::meta), slice(keys.key()));
+  }
+  std::string bytes;
+  record::encode_directory(options_.shards, layout(), bytes);
+  batch.Put(handle(family::meta), slice(meta::directory), bytes);
+  rocksdb::WriteOptions write;
+  write.sync = true;
+  const auto written = db_->Write(write, &batch);
+  return written.ok() ? std::string{} : open_error(options_.directory, written);
 }
 
 std::uint32_t database::layout() const noexcept {

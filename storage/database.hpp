@@ -30,6 +30,9 @@ enum class family : std::uint8_t {
 };
 inline constexpr std::size_t family_count = 9;
 
+/// In a data directory: where it is made of backups. While it is there no store opens.
+inline constexpr const char* restoring_directory = "restoring";
+
 inline rocksdb::Slice slice(std::string_view from) noexcept {
   return {from.data(), from.size()};
 }
@@ -46,6 +49,10 @@ class database {
   /// sentence that names the directory and the way out: a directory in use,
   /// damaged, of another number of shards, or written by a newer version.
   static opened open(const store_options& options);
+
+  /// Opens what is in a directory for reading, having read every block of it. Blocks. It may have
+  /// any layout and number of shards.
+  static opened open_copy(const std::string& directory);
 
   ~database();
   database(const database&) = delete;
@@ -76,8 +83,10 @@ class database {
  private:
   explicit database(const store_options& options) : options_(options) {}
   std::string open_files();
+  std::string open_files_read_only();
   std::string check_directory_record();
   std::string write_directory_record();
+  std::string become_replicated();
   std::uint32_t layout() const noexcept;
   bool holds_data() const;
 

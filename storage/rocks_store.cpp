@@ -122,18 +122,15 @@ void rocks_store::read_directory(shard_id shard, std::string cursor, std::uint32
       });
 }
 
-void rocks_store::backup(std::string directory, std::string name,
-                         std::vector<std::string> small_files, std::int64_t now_ms,
-                         std::function<void(backup_info)> done) {
-  engine_->read([this, directory = std::move(directory), name = std::move(name),
-                 small_files = std::move(small_files), now_ms, done = std::move(done)](bool run) {
+void rocks_store::backup(backup_order order, std::function<void(backup_info)> done) {
+  engine_->read([this, order = std::move(order), done = std::move(done)](bool run) {
     backup_info info;
-    info.name = name;
-    info.begun = now_ms;
-    if (run)
-      info.error = engine_->backup(directory, small_files, info);
-    else
-      info.error = "The store is closed, or has too much to do.";
+    info.name = order.name;
+    info.begun = order.begun;
+    info.cluster = order.cluster;
+    info.node = order.node;
+    info.error = run ? engine_->backup(order, info)
+                     : std::string("The store is closed, or has too much to do.");
     done(std::move(info));
   });
 }

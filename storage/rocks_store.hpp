@@ -50,11 +50,9 @@ class rocks_store final : public store, public shard_replicas {
   std::uint64_t backlog_bytes() const noexcept override;
   void close() override;
 
-  /// Makes the backup `name` in `directory`: all that was answered before, and the small files of
-  /// the data directory that are named and there. One at a time. `done` is called on a thread of
-  /// the store, and runs while that reads nothing else. Not of a replicated store. Any thread.
-  void backup(std::string directory, std::string name, std::vector<std::string> small_files,
-              std::int64_t now_ms, std::function<void(backup_info)> done);
+  /// Makes a backup: all that was answered before is in it. One at a time. `done` is called on a
+  /// thread of the store, and runs while that reads nothing else. Any thread.
+  void backup(backup_order order, std::function<void(backup_info)> done);
 
   /// What it takes on disk. `done` as above.
   void measure(std::function<void(store_sizes)> done);

@@ -47,8 +47,7 @@ class rocks_store::engine {
   bool replicated() const noexcept { return options_.replicated; }
 
   /// A sentence if it fails. On a reader's thread.
-  std::string backup(const std::string& directory, const std::vector<std::string>& small_files,
-                     backup_info& info);
+  std::string backup(const backup_order& order, backup_info& info);
   store_sizes measure() const { return sizes_of(*db_, options_.shards); }
   void export_shard(shard_id shard, shard_replicas::exporting done);
   void read_checksum(shard_id shard, std::function<void(shard_checksum)> done);

@@ -281,7 +281,9 @@ void meta_group::members_changed(const raft::membership& members) {
   changed_ = true;
 }
 
-std::string meta_group::snapshot_reference(raft::log_index /*index*/) { return state_->encode(); }
+std::string meta_group::snapshot_reference(raft::log_index /*index*/, raft::term_no /*term*/) {
+  return state_->encode();
+}
 
 void meta_group::snapshot_wanted(cluster::node_id /*to*/, raft::log_index /*index*/,
                                  raft::term_no /*term*/, std::string_view /*reference*/) {

@@ -86,7 +86,8 @@ class meta_group final : public runtime::lean_actor,
   void disowned(cluster::raft::term_no term) override;
   void leader_changed(cluster::node_id leader, cluster::raft::term_no term) override;
   void members_changed(const cluster::raft::membership& members) override;
-  std::string snapshot_reference(cluster::raft::log_index index) override;
+  std::string snapshot_reference(cluster::raft::log_index index,
+                                 cluster::raft::term_no term) override;
   void snapshot_wanted(cluster::node_id to, cluster::raft::log_index index,
                        cluster::raft::term_no term, std::string_view reference) override;
   void snapshot_offered(cluster::node_id from, cluster::raft::log_index index,

@@ -153,8 +153,10 @@ constexpr key<configuration> table[] = {
         "130 bytes each beside topic and payload); more are read from the store."),
     define<&c::durability, &durability_configuration::backup_dir>(
         "durability.backup_dir", k::text, restart, key_range{1, 4096}, R"("backups")", "",
-        "Where `troupectl backup make` puts copies of the store: a path, or a name in node.data_dir.\n"
-        "On the disk of the data directory they are links, made at once; on another one copies."),
+        "Where `troupectl backup make` puts copies of the store: a path, or a name in "
+        "node.data_dir.\n"
+        "On the disk of the data directory they are links, made at once; on another one copies.\n"
+        "In a cluster every node has its own, under the same name."),
 
     auth<&auth_configuration::allow_anonymous>("auth.allow_anonymous", k::boolean, reload, any_flag,
                                                "false", "only from loopback",
@@ -173,7 +175,8 @@ constexpr key<configuration> table[] = {
         "shared_subscription.strategy", k::choice, reload, any_flag, R"("round_robin")", "",
         "Which member of a shared subscription ($share/group/filter) gets a message, of those that "
         "are connected\nand have room: round_robin; local_first, in turn those on the publisher's "
-        "node; sticky, the same one as long\nas it is there; hash_client, by the publisher's client "
+        "node; sticky, the same one as long\nas it is there; hash_client, by the publisher's "
+        "client "
         "id; random."),
     define<&c::shared_subscription, &shared_subscription_configuration::groups>(
         "shared_subscription.groups", k::list, reload, key_range{0, 1024}, R"([])", "",
@@ -237,7 +240,8 @@ constexpr key<configuration> table[] = {
     cluster<&g::replicas>("cluster.replicas", k::integer, restart, key_range{1, 7}, "3", "",
                           "Nodes that hold each shard of a new cluster, or as many as there are."),
     cluster<&g::witness>("cluster.witness", k::boolean, restart, any_flag, "false", "",
-                         "Whether this node is there for its vote: it takes no devices, serves no shard while another "
+                         "Whether this node is there for its vote: it takes no devices, serves no "
+                         "shard while another "
                          "node can, and holds the third replica where two nodes hold the others."),
     cluster<&g::election_timeout>("cluster.election_timeout", k::duration, restart,
                                   key_range{50, 60 * second}, R"("1s")", "",

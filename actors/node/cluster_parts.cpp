@@ -1,13 +1,5 @@
 #include "actors/node/cluster_parts.hpp"
 
-#include <algorithm>
-#include <atomic>
-#include <future>
-#include <optional>
-#include <utility>
-
-#include <caf/actor_system.hpp>
-
 #include "actors/broker/context.hpp"
 #include "actors/broker/inspect/cluster_questions.hpp"
 #include "actors/broker/remote/dispatcher.hpp"
@@ -27,6 +19,15 @@
 #include "actors/runtime/loop_coordinator.hpp"
 #include "storage/raft/rocks_raft_log.hpp"
 #include "storage/rocks_store.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 namespace troupe::node {
 
@@ -105,6 +106,7 @@ struct cluster_parts::parts {
   std::unique_ptr<broker::dispatcher> dispatcher;
   broker::cluster_questions questions{network};
   std::unique_ptr<storage::rocks_raft_log> log;  // its last callbacks are for the replicas
+  mutable std::mutex log_mutex;                  // of its end, and of whoever copies it
   std::unique_ptr<link::links> links;
   std::unique_ptr<clustering::link_contacts> contacts;
   caf::strong_actor_ptr membership;
@@ -112,6 +114,7 @@ struct cluster_parts::parts {
   caf::strong_actor_ptr keeper;
   std::shared_ptr<membership_source> source;
 
+  std::string check_restored(const storage::rocks_store& store) const;
   link::link_settings link_settings() const;
   clustering::membership_settings membership_settings() const;
   replication::replication_settings replication_settings() const;
@@ -135,8 +138,9 @@ std::string cluster_parts::prepare(runtime::runtime_config& system) {
   return link::prepare(system, {tls.certificate, tls.key, tls.ca});
 }
 
-std::string cluster_parts::open(std::uint16_t shards) {
+std::string cluster_parts::open(const storage::rocks_store& store) {
   auto& p = *parts_;
+  const auto shards = store.shards();
   const auto& directory = p.configuration->node.data_dir;
   const auto identity = identify(directory, kernel_random);
   if (!identity.error.empty()) return identity.error;
@@ -163,8 +167,26 @@ std::string cluster_parts::open(std::uint16_t shards) {
     return "The data directory " + directory +
            " has a Raft log, but its file cluster-id is gone: restore it from a backup; or evict "
            "this node from the cluster and move its data directory away.";
+  if (p.record.at == clustering::cluster_record::phase::none) {
+    if (auto error = p.check_restored(store); !error.empty()) return error;
+  }
   p.owners.emplace(shards);
   return clustering::states_of(p.meta_content).error;
+}
+
+/// What was restored is in no log: only who begins alone with it can give it to others.
+std::string cluster_parts::parts::check_restored(const storage::rocks_store& store) const {
+  const auto& from = configuration->cluster;
+  if (from.seeds.empty() && from.bootstrap_expect == 1 && !from.witness) return {};
+  for (std::uint16_t shard = 0; shard < shards; ++shard) {
+    if (store.marks(static_cast<shard_id>(shard)).index != storage::shard_marks::restored) continue;
+    return "The data directory " + configuration->node.data_dir +
+           " was restored from backups: its node forms the cluster alone. Start it without seeds "
+           "(--join), without cluster.witness and with cluster.bootstrap_expect = 1; the others "
+           "join "
+           "it, with empty directories.";
+  }
+  return {};
 }
 
 link::link_settings cluster_parts::parts::link_settings() const {
@@ -316,6 +338,17 @@ std::string cluster_parts::start() {
   return {};
 }
 
+cluster_parts::ids cluster_parts::identity() const {
+  // The file is written once for each step, before the node acts as what it says.
+  const auto record = clustering::load_record(parts_->configuration->node.data_dir);
+  return {number(parts_->self), record.error.empty() ? record.value.cluster : 0};
+}
+
+std::string cluster_parts::copy_log(const std::string& directory) const {
+  const std::lock_guard lock(parts_->log_mutex);
+  return parts_->log ? parts_->log->checkpoint(directory) : "The node is stopping.";
+}
+
 std::uint16_t cluster_parts::port() const { return parts_->links ? parts_->links->port() : 0; }
 
 std::vector<std::string> cluster_parts::reasons() const { return parts_->reasons.get(); }
@@ -373,6 +406,7 @@ void cluster_parts::stop() {
   if (p.replicas) p.replicas->end_loading();
   if (p.links) p.links->stop(link_stop_limit);
   // Its last answers are for actors, so it ends before them; unless one of them still uses it.
+  const std::lock_guard lock(p.log_mutex);
   if (ended) p.log.reset();
 }
 

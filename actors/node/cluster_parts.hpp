@@ -45,8 +45,8 @@ class cluster_parts {
 
   /// Each is empty, or a sentence that says why not.
   std::string prepare(runtime::runtime_config& system);
-  /// Reads what the data directory has, which exists.
-  std::string open(std::uint16_t shards);
+  /// Reads what the data directory has, which exists; its store is open.
+  std::string open(const storage::rocks_store& store);
   /// The replicated store of all nodes together; `local` was opened as replicated.
   storage::store& make_store(caf::actor_system& system, storage::rocks_store& local);
   /// Its store is the one of make_store().
@@ -54,6 +54,15 @@ class cluster_parts {
   void make_actors(caf::actor_system& system);
   /// Opens the port for other nodes and begins to look for them.
   std::string start();
+
+  /// Of this node; `cluster` 0: it is in none yet. Any thread, after open().
+  struct ids {
+    std::uint64_t node = 0;
+    std::uint64_t cluster = 0;
+  };
+  ids identity() const;
+  /// Copies the Raft log; a sentence if that fails. Blocks, any thread.
+  std::string copy_log(const std::string& directory) const;
 
   /// The port for other nodes, after start().
   std::uint16_t port() const;

@@ -94,7 +94,7 @@ std::string node_runtime::start() {
   if (!rights.errors.empty()) return rights.errors.front();
   if (auto error = p.open_store(); !error.empty()) return error;
   if (p.cluster) {
-    if (auto error = p.cluster->open(p.store->shards()); !error.empty()) return error;
+    if (auto error = p.cluster->open(*p.store); !error.empty()) return error;
   }
   p.make_actors();
   if (auto error = p.bans->load(); !error.empty()) return error;

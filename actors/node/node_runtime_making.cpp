@@ -1,6 +1,14 @@
 // How the parts of a node are made, in the order of their making.
+#include "actors/broker/session_shard.hpp"
+#include "actors/broker/tell.hpp"
+#include "actors/broker/topic_shard.hpp"
+#include "actors/broker/wildcard_index.hpp"
+#include "actors/node/admin/backup_questions.hpp"
 #include "actors/node/node_runtime_parts.hpp"
 #include "actors/node/shard_questions.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/runtime/loop_coordinator.hpp"
+#include "cluster/shard_hash.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -8,14 +16,6 @@
 #include <future>
 #include <map>
 #include <random>
-
-#include "actors/broker/session_shard.hpp"
-#include "actors/broker/tell.hpp"
-#include "actors/broker/topic_shard.hpp"
-#include "actors/broker/wildcard_index.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/runtime/loop_coordinator.hpp"
-#include "cluster/shard_hash.hpp"
 
 namespace troupe::node {
 
@@ -109,6 +109,7 @@ void node_runtime::parts::make_inspector() {
   traces = std::make_unique<broker::tracer>(*context, configuration->node.name);
   broker::add_trace_questions(*inspector, *traces);
   add_storage_questions();
+  add_backup_questions(*inspector, {configuration, *store, cluster.get(), *workers, readings});
   if (!cluster) {
     nodes = std::make_shared<broker::all_nodes>(*inspector, nullptr, nullptr);
     return;

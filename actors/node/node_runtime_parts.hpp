@@ -1,17 +1,6 @@
 // Private to node_runtime: what a node consists of.
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <functional>
-#include <future>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
-
-#include <caf/actor_system.hpp>
-
 #include "actors/broker/context.hpp"
 #include "actors/broker/inspect/all_nodes.hpp"
 #include "actors/broker/inspect/ban_keeper.hpp"
@@ -21,11 +10,21 @@
 #include "actors/node/node.hpp"
 #include "actors/node/node_runtime.hpp"
 #include "actors/observe/http/http_endpoint.hpp"
-#include "actors/observe/routes/backup_routes.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "actors/runtime/runtime_options.hpp"
 #include "storage/rocks_store.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 namespace troupe::node {
 
@@ -82,7 +81,6 @@ struct node_runtime::parts {
   std::string serve_http();
   std::string admin_socket() const;
   observe::config_source config_source();
-  observe::backup_source backup_source();
   void start_node();
 };
 

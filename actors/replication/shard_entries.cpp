@@ -27,7 +27,6 @@ void shard_group::apply(raft::log_index index, raft::term_no term, std::string_v
     return;
   }
   last_entry_ = index;
-  last_term_ = term;
   entries_.push_back({index, term, std::move(read.value), bytes.size(), std::nullopt});
 }
 

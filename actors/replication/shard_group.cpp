@@ -42,10 +42,18 @@ void shard_group::load() {
 
 void shard_group::loaded(storage::raft_log::loaded what) {
   if (!what.error.empty()) return rest(what.error);
+  const auto marks = context_->shards_of_store.marks(shard_);
+  const bool restored = what.content.empty() && marks.index == storage::shard_marks::restored;
+  if (restored &&
+      (first_members_.size() != 1 || first_members_.front().node != context_->settings.self))
+    return rest("What shard " + std::to_string(number(shard_)) +
+                " holds was restored from backups, but its group does not begin here alone.");
   if (!what.content.empty() || first_members_.empty()) return begin(std::move(what.content));
   auto content = std::make_shared<storage::raft_log_content>();
   storage::raft_log_batch batch;
-  if (!raft::group::bootstrap(first_members_, *content, batch))
+  if (!(restored ? raft::group::bootstrap_behind(first_members_, marks.index, marks.term, *content,
+                                                 batch)
+                 : raft::group::bootstrap(first_members_, *content, batch)))
     return rest("The members of shard " + std::to_string(number(shard_)) + " make no group.");
   ++writing_;
   context_->raft_log.write(
@@ -95,7 +103,6 @@ void shard_group::begin(storage::raft_log_content content) {
   group_ = std::make_unique<raft::group>(settings, here);
   new_applying(applied);
   last_entry_ = applied;
-  last_term_ = std::max<raft::term_no>(marks.term, 1);
   phase_ = phase::running;
   began_ = host_.now();
   const auto error =
@@ -300,10 +307,10 @@ void shard_group::members_changed(const raft::membership& members) {
 
 /// The log ends its past at this index. If that is no command, the store is told of it by an
 /// empty one: it must not seem to lack what the log does not have.
-std::string shard_group::snapshot_reference(raft::log_index index) {
+std::string shard_group::snapshot_reference(raft::log_index index, raft::term_no term) {
   if (index > last_entry_) {
     last_entry_ = index;
-    entries_.push_back({index, last_term_, {}, 0, std::nullopt});
+    entries_.push_back({index, term, {}, 0, std::nullopt});
   }
   return {};
 }

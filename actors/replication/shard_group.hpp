@@ -123,7 +123,8 @@ class shard_group final : private cluster::raft::group_host {
   void disowned(cluster::raft::term_no term) override;
   void leader_changed(cluster::node_id leader, cluster::raft::term_no term) override;
   void members_changed(const cluster::raft::membership& members) override;
-  std::string snapshot_reference(cluster::raft::log_index index) override;
+  std::string snapshot_reference(cluster::raft::log_index index,
+                                 cluster::raft::term_no term) override;
   void snapshot_wanted(cluster::node_id to, cluster::raft::log_index index,
                        cluster::raft::term_no term, std::string_view reference) override;
   void snapshot_offered(cluster::node_id from, cluster::raft::log_index index,
@@ -195,7 +196,6 @@ class shard_group final : private cluster::raft::group_host {
   std::deque<entry> entries_;
   std::shared_ptr<applying> applying_;
   cluster::raft::log_index last_entry_ = 0;  // that the group has handed over
-  cluster::raft::term_no last_term_ = 0;
   std::uint64_t given_ = 0;         // index, to the store
   std::uint64_t told_applied_ = 0;  // index, to the group
   bool state_whole_ = false;        // the store has a state of this shard that entries continue

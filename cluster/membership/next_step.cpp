@@ -20,6 +20,10 @@ class looking {
   }
 
   meta_step run() const {
+    // Who forms a cluster alone may have what nobody else has: the shards begin there.
+    if (state_.awaits_map() && state_.up() == 1) {
+      if (auto step = shards()) return *step;
+    }
     if (auto step = servers_of_members()) return *step;
     if (auto step = voters()) return *step;
     if (auto step = who_is_gone()) return *step;

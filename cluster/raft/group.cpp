@@ -44,6 +44,19 @@ bool group::bootstrap(const membership& members, storage::raft_log_content& cont
   return true;
 }
 
+bool group::bootstrap_behind(const membership& members, log_index index, term_no term,
+                             storage::raft_log_content& content, storage::raft_log_batch& batch) {
+  auto bytes = encode_configuration(members);
+  if (!decode_configuration(bytes) || index == 0 || term == 0) return false;
+  content = {};
+  content.term = term;
+  content.snapshot = {index, term, index, std::move(bytes), {}};
+  content.first = index + 1;
+  batch.vote(term, 0);
+  batch.snapshot(*content.snapshot, 0);
+  return true;
+}
+
 std::string group::start(time_ms now, storage::raft_log_content content, log_index applied) {
   return core_->start(now, std::move(content), applied);
 }

@@ -104,6 +104,11 @@ class group {
   static bool bootstrap(const membership& members, storage::raft_log_content& content,
                         storage::raft_log_batch& batch);
 
+  /// The same for a group whose first state is not empty: the log begins behind it, as if it was
+  /// made of entries up to `index`, the last one of `term`. All its first members have that state.
+  static bool bootstrap_behind(const membership& members, log_index index, term_no term,
+                               storage::raft_log_content& content, storage::raft_log_batch& batch);
+
   /// Begins with what the log has and a state that has all up to `applied`. A sentence, and
   /// it stays stopped, if they do not fit together. A server without any content waits
   /// to be added to a group.

@@ -58,8 +58,8 @@ class group_host {
   /// The newest membership, committed or not.
   virtual void members_changed(const membership& members) = 0;
 
-  /// What the log shall remember of the state at `index`: opaque, small.
-  virtual std::string snapshot_reference(log_index index) = 0;
+  /// What the log shall remember of the state at `index`, an entry of `term`: opaque, small.
+  virtual std::string snapshot_reference(log_index index, term_no term) = 0;
   /// The log no longer has what `to` lacks. It was told, and will want the state, at `index`
   /// or later, from here.
   virtual void snapshot_wanted(node_id to, log_index index, term_no term,

@@ -10,7 +10,8 @@ namespace troupe::cluster::raft {
 /// the host. The record is written when the host has it on disk.
 int group::core::begin_snapshot(raft_buffer** buffers, unsigned* count) {
   if (!running_) return RAFT_BUSY;
-  const auto reference = host_.snapshot_reference(raft_.last_applied);
+  const auto reference =
+      host_.snapshot_reference(raft_.last_applied, term_of(raft_.log, raft_.last_applied));
   auto* made = static_cast<raft_buffer*>(raft_malloc(sizeof(raft_buffer)));
   made->len = reference.size();
   made->base = raft_malloc(reference.size() + 1);

@@ -40,8 +40,7 @@ std::string verify(const std::string& backup) {
   else if (const auto found = record::decode_directory(value); !found)
     error = damaged("its directory record cannot be read");
   else if (found->version == record::replicated_layout_version)
-    error = "The backup " + backup + " is of a node of a cluster, which gets its data from the "
-            "others: let a new node join.";
+    error = damaged("the file " + std::string(backup::info_file) + " does not name its cluster");
   if (error.empty())
     if (auto status = db->VerifyChecksum(); !status.ok()) error = damaged(status.ToString());
   for (auto* handle : handles) (void)db->DestroyColumnFamilyHandle(handle);
@@ -70,15 +69,24 @@ std::vector<backup_info> list_backups(const std::string& directory) {
   return all;
 }
 
+bool has_backup(const std::string& directory, const std::string& name) {
+  std::error_code error;
+  return is_backup_name(name) && fs::is_directory(directory + "/" + name, error);
+}
+
 std::string delete_backup(const std::string& directory, const std::string& name) {
   const auto path = directory + "/" + name;
   std::error_code error;
-  if (!is_backup_name(name) || !fs::is_directory(path, error))
-    return "There is no backup " + name + " in " + directory + ".";
+  if (!has_backup(directory, name)) return "There is no backup " + name + " in " + directory + ".";
   // First what makes it one: half of it must not be taken for a backup.
   fs::remove(path + "/" + backup::info_file, error);
   if (!error) fs::remove_all(path, error);
-  return error ? "The backup " + path + " cannot be deleted: " + error.message() + "." : std::string();
+  return error ? "The backup " + path + " cannot be deleted: " + error.message() + "."
+               : std::string();
+}
+
+backup_info read_backup(const std::string& backup) {
+  return backup::read_info(backup);
 }
 
 backup_info restore_backup(const std::string& backup, const std::string& data_dir) {
@@ -88,12 +96,7 @@ backup_info restore_backup(const std::string& backup, const std::string& data_di
     info.error = std::move(sentence);
     return info;
   };
-  std::error_code error;
-  fs::create_directories(data_dir, error);
-  if (error) return fails("Cannot make the directory " + data_dir + ": " + error.message() + ".");
-  if (!fs::is_empty(data_dir, error) || error)
-    return fails("The directory " + data_dir +
-                 " is not empty. Nothing was changed: move it away, or name another one.");
+  if (auto wrong = backup::make_empty(data_dir); !wrong.empty()) return fails(std::move(wrong));
   if (auto wrong = verify(backup); !wrong.empty()) return fails(std::move(wrong));
   if (auto wrong = backup::copy_files(backup, data_dir, info); !wrong.empty())
     return fails(std::move(wrong));

@@ -5,6 +5,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/env.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <limits>
 #include <pthread.h>
@@ -100,6 +101,7 @@ rocks_raft_log::writer::~writer() {
 
 std::string rocks_raft_log::writer::open() {
   auto& env = options_.env ? *options_.env : *rocksdb::Env::Default();
+  if (options_.read_only) return open_read_only(env);
   if (const auto made = env.CreateDirIfMissing(options_.directory); !made.ok()) {
     return open_error(options_.directory, made);
   }
@@ -121,6 +123,28 @@ std::string rocks_raft_log::writer::open() {
   return check_directory_record();
 }
 
+std::string rocks_raft_log::writer::open_read_only(rocksdb::Env& env) {
+  auto options = make_options(options_, env);
+  options.create_if_missing = false;
+  rocksdb::DB* db = nullptr;
+  const auto status = rocksdb::DB::OpenForReadOnly(options, options_.directory, &db);
+  if (!status.ok()) return open_error(options_.directory, status);
+  db_.reset(db);
+  if (const auto whole = db_->VerifyChecksum(); !whole.ok())
+    return damaged(options_.directory, whole.ToString());
+  return check_directory_record();
+}
+
+std::string rocks_raft_log::writer::checkpoint(const std::string& directory) const {
+  rocksdb::Checkpoint* made = nullptr;
+  auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+  return status.ok()
+             ? std::string()
+             : "The Raft log cannot be copied to " + directory + ": " + status.ToString() + ".";
+}
+
 std::string rocks_raft_log::writer::check_directory_record() {
   const auto key = raft_record::key(raft_record::directory_group, raft_record::family::vote);
   std::string value;
@@ -134,7 +158,8 @@ std::string rocks_raft_log::writer::check_directory_record() {
            "directory.";
   }
   if (!status.IsNotFound()) return open_error(options_.directory, status);
-  if (!groups().empty()) return damaged(options_.directory, "its directory record is missing");
+  if (!groups().empty() || options_.read_only)
+    return damaged(options_.directory, "its directory record is missing");
   rocksdb::WriteOptions write;
   write.sync = true;
   status = db_->Put(write, key, std::string(1, static_cast<char>(raft_record::version)));
@@ -142,7 +167,7 @@ std::string rocks_raft_log::writer::check_directory_record() {
 }
 
 void rocks_raft_log::writer::start() {
-  if (options_.threads) thread_ = std::thread([this] { run(); });
+  if (options_.threads && !options_.read_only) thread_ = std::thread([this] { run(); });
 }
 
 void rocks_raft_log::writer::give(raft_group_no group, raft_log_batch batch, written done) {

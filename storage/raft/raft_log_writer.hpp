@@ -30,6 +30,7 @@ class rocks_raft_log::writer {
   void give(raft_group_no group, raft_log_batch batch, written done);
   std::size_t pump();
   loaded load(raft_group_no group) const;
+  std::string checkpoint(const std::string& directory) const;
   std::vector<raft_group_no> groups() const;
   figures current() const;
 
@@ -44,6 +45,7 @@ class rocks_raft_log::writer {
   /// Writes and answers a part of `from` that begins at `first`; where the rest begins.
   std::size_t write_group(std::vector<pending>& from, std::size_t first);
   void add(raft_group_no group, const raft_log_batch& from);
+  std::string open_read_only(rocksdb::Env& env);
   std::string check_directory_record();
   std::string read_entries(raft_group_no group, raft_log_content& into) const;
 

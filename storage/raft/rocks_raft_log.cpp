@@ -25,6 +25,10 @@ raft_log::loaded rocks_raft_log::load(raft_group_no group) {
   return writer_->load(group);
 }
 
+std::string rocks_raft_log::checkpoint(const std::string& directory) const {
+  return writer_->checkpoint(directory);
+}
+
 std::vector<raft_group_no> rocks_raft_log::groups() const {
   return writer_->groups();
 }

@@ -19,6 +19,8 @@ struct raft_log_options {
   std::uint64_t write_buffer_bytes = std::uint64_t{16} << 20;
   /// False: nothing is written but by pump() (for tests).
   bool threads = true;
+  /// Nothing is written, not even what opening writes: for the copy in a backup.
+  bool read_only = false;
   rocksdb::Env* env = nullptr;  // not owned; null: the file system
   /// Told sentences about trouble; the log's thread; may be null.
   std::function<void(std::string_view sentence)> report;
@@ -53,6 +55,9 @@ class rocks_raft_log final : public raft_log {
   void write(raft_group_no group, raft_log_batch batch, written done) override;
   loaded load(raft_group_no group) override;
 
+  /// A copy as it is now, in a directory that is not there yet; a sentence if that fails. Blocks.
+  /// Any thread.
+  std::string checkpoint(const std::string& directory) const;
   /// The groups that have anything here. Blocks: for the start.
   std::vector<raft_group_no> groups() const;
   figures current() const;

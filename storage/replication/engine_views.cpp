@@ -9,29 +9,39 @@
 
 namespace troupe::storage {
 
-std::string rocks_store::engine::backup(const std::string& directory,
-                                        const std::vector<std::string>& small_files,
-                                        backup_info& info) {
+std::string rocks_store::engine::backup(const backup_order& order, backup_info& info) {
   namespace fs = std::filesystem;
-  if (options_.replicated)
-    return "A node of a cluster keeps no backup: what it holds is on other nodes too.";
-  if (!is_backup_name(info.name)) return "A backup cannot be named " + info.name + ".";
+  if (options_.replicated != static_cast<bool>(order.copy_log))
+    return "A backup of a node of a cluster is its store with its Raft log.";
+  if (!is_backup_name(order.name)) return "A backup cannot be named " + order.name + ".";
   if (backing_up_.exchange(true)) return "Another backup is being made.";
   const std::shared_ptr<void> over(nullptr, [this](void*) { backing_up_ = false; });
-  const auto path = directory + "/" + info.name;
+  const auto path = order.directory + "/" + order.name;
   std::error_code error;
   if (fs::exists(path, error)) return "There is a backup " + path + " already.";
-  fs::create_directories(directory, error);
-  if (error) return "Cannot make the directory " + directory + ": " + error.message() + ".";
-  auto wrong = db_->checkpoint(path);
-  for (const auto& name : small_files) {
+  fs::create_directories(order.directory, error);
+  if (error) return "Cannot make the directory " + order.directory + ": " + error.message() + ".";
+  // RocksDB makes the directory of the store: the log, which is older than the state that
+  // was made of it, has to wait beside it.
+  const auto log = order.directory + "/." + order.name + ".raft";
+  fs::remove_all(log, error);
+  auto wrong = order.copy_log ? order.copy_log(log) : std::string();
+  if (wrong.empty()) wrong = db_->checkpoint(path);
+  if (wrong.empty() && order.copy_log) {
+    fs::rename(log, path + "/" + backup::raft_directory, error);
+    if (error) wrong = "Cannot write " + path + ": " + error.message() + ".";
+  }
+  for (const auto& name : order.small_files) {
     if (!wrong.empty()) break;
     if (fs::exists(options_.directory + "/" + name, error))
       fs::copy_file(options_.directory + "/" + name, path + "/" + name, error);
     if (error) wrong = "Cannot write " + path + "/" + name + ": " + error.message() + ".";
   }
   if (wrong.empty()) wrong = backup::finish(path, info);
-  if (!wrong.empty()) fs::remove_all(path, error);
+  if (!wrong.empty()) {
+    fs::remove_all(path, error);
+    fs::remove_all(log, error);
+  }
   return wrong;
 }
 

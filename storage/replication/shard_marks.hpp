@@ -9,6 +9,9 @@ namespace troupe::storage {
 /// How far the log of a shard is applied, and what is free after that. The same on every replica
 /// that has applied the same entries.
 struct shard_marks {
+  /// Index and term of a shard that was made of backups, and whose log begins behind that.
+  static constexpr std::uint64_t restored = 1;
+
   std::uint64_t index = 0;  // of the last entry, 0: none
   std::uint64_t term = 0;
   /// For whoever proposes next and has applied all that was proposed before.

@@ -1,20 +1,20 @@
+#include "actors/config/load.hpp"
+#include "actors/node/admin/restore_backups.hpp"
+#include "actors/node/node_runtime.hpp"
+#include "actors/node/startup_memory.hpp"
+#include "actors/node/version.hpp"
+#include "actors/observe/log.hpp"
+#include "actors/observe/notify.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
-#include "actors/config/load.hpp"
-#include "actors/node/node_runtime.hpp"
-#include "actors/node/startup_memory.hpp"
-#include "actors/node/version.hpp"
-#include "actors/observe/log.hpp"
-#include "actors/observe/notify.hpp"
-#include "storage/backup/backup.hpp"
 
 using namespace troupe;
 
@@ -28,7 +28,7 @@ struct arguments {
   std::string ready_file;
   std::vector<std::string> join;
   std::string cluster_listen;
-  std::string restore;
+  std::vector<std::string> restore;
   bool test_config = false;
 
   /// What of it overrides the configuration.
@@ -143,15 +143,15 @@ int serve(const arguments& given, std::shared_ptr<const config::configuration> f
   return 0;
 }
 
-/// A data directory out of a backup, to be started afterwards.
-int restore(const std::string& backup, const config::configuration& from) {
-  const auto made = storage::restore_backup(backup, from.node.data_dir);
+/// A data directory out of backups, to be started afterwards.
+int restore(const std::vector<std::string>& backups, const config::configuration& from) {
+  const auto made = node::restore_backups(backups, from);
   if (!made.error.empty()) {
     std::cerr << "troupe: " << made.error << '\n';
     return 1;
   }
-  std::cerr << "Restored " << made.files << " files, " << made.bytes << " bytes, from " << backup
-            << " to " << from.node.data_dir << '\n';
+  for (const auto& each : made.warnings) std::cerr << "troupe: WARNING: " << each << '\n';
+  std::cerr << made.done << '\n';
   return 0;
 }
 
@@ -171,9 +171,11 @@ int main(int argc, char** argv) {
                  "Address and port for the other nodes; instead of cluster.listen");
   app.add_option("--ready-file", given.ready_file,
                  "File to write the addresses to when the node is ready");
-  app.add_option("--restore", given.restore,
-                 "A backup to make the data directory of (node.data_dir), which must be empty; exits "
-                 "then");
+  app.add_option(
+         "--restore", given.restore,
+         "A backup to make the data directory of (node.data_dir), which must be empty; exits "
+         "then. Of a cluster any number of times: the copies of its nodes make one node")
+      ->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
 
   auto from = load(given);

@@ -129,8 +129,9 @@ void all_nodes::ask_these(const std::vector<member>& members, admin_question que
   for (const auto& each : wanted) all->expect(each.name);
   all->begin(wanted.size());
   auto& loop = here_.context().loops.loop(0);
-  // Nodes that are to look twice take as long as they are told to.
-  const auto limit = patience + std::chrono::milliseconds(question.number("interval"));
+  // Nodes that are to look twice take as long as they are told to, and some orders are long work.
+  const auto limit = patience + std::chrono::milliseconds(question.number("interval") +
+                                                          question.number("patience"));
   const bool timed = loop.post([&loop, all, limit, others = others_] {
     auto timer = std::make_shared<boost::asio::steady_timer>(loop.io(), limit);
     timer->async_wait([timer, all, others](const boost::system::error_code& cancelled) {

@@ -8,11 +8,12 @@
 #include "actors/observe/http/admin_routes.hpp"
 #include "actors/observe/http/cluster_routes.hpp"
 #include "actors/observe/log.hpp"
+#include "actors/observe/routes/backup/backup_routes.hpp"
 #include "actors/observe/routes/config_routes.hpp"
 #include "actors/observe/routes/inspect_routes.hpp"
 #include "actors/observe/routes/log_routes.hpp"
-#include "actors/observe/routes/shard_routes.hpp"
 #include "actors/observe/routes/route_routes.hpp"
+#include "actors/observe/routes/shard_routes.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 
 #include <chrono>
@@ -134,7 +135,7 @@ std::string node_runtime::parts::serve_http() {
     observe::add_shard_routes(routes, cluster ? cluster->source() : nullptr, nodes);
     observe::add_log_routes(routes);
     observe::add_config_routes(routes, config_source());
-    observe::add_backup_routes(routes, backup_source());
+    observe::add_backup_routes(routes, nodes, cluster ? cluster->source() : nullptr);
     observe::add_route_routes(routes,
                               make_route_source(*context, cluster ? cluster->source() : nullptr));
     observe::add_actor_routes(routes, nodes);

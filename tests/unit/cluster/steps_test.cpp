@@ -93,6 +93,17 @@ TEST_CASE("members become servers, are confirmed, vote; then shards are placed")
   for (const auto& each : one.state.map().shards) CHECK(each.replicas.size() == 3);
 }
 
+TEST_CASE("shards of a cluster that one node forms begin on it, whoever comes meanwhile") {
+  meta one;
+  one.state.apply(join(2));
+  one.hear(2);
+  one.run();
+  for (const auto& each : one.state.map().shards) {
+    CHECK(each.born_on == replica_set{id(1)});
+    CHECK(each.replicas.size() == 2);
+  }
+}
+
 TEST_CASE("the eldest five vote, the others listen") {
   meta many;
   for (std::uint64_t n = 2; n <= 7; ++n) {

@@ -47,7 +47,7 @@ struct replica final : group_host {
   void disowned(term_no) override { owner = false; }
   void leader_changed(node_id, term_no) override {}
   void members_changed(const membership&) override {}
-  std::string snapshot_reference(log_index) override { return {}; }
+  std::string snapshot_reference(log_index, term_no) override { return {}; }
   void snapshot_wanted(node_id, log_index, term_no, std::string_view) override {}
   void snapshot_offered(node_id, log_index, term_no, std::string_view) override {}
   void failed(const std::string& why) override { FAIL(why); }

@@ -164,7 +164,7 @@ void sim_node::leader_changed(node_id leader, term_no /*term*/) {
 
 void sim_node::members_changed(const membership& /*members*/) {}
 
-std::string sim_node::snapshot_reference(log_index index) {
+std::string sim_node::snapshot_reference(log_index index, term_no) {
   return "state at " + std::to_string(index);
 }
 

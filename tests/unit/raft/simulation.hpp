@@ -173,7 +173,7 @@ class sim_node final : public group_host {
   void disowned(term_no term) override;
   void leader_changed(node_id leader, term_no term) override;
   void members_changed(const membership& members) override;
-  std::string snapshot_reference(log_index index) override;
+  std::string snapshot_reference(log_index index, term_no term) override;
   void snapshot_wanted(node_id to, log_index index, term_no term,
                        std::string_view reference) override;
   void snapshot_offered(node_id from, log_index index, term_no term,

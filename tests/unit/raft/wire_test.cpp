@@ -72,7 +72,7 @@ struct silent_host final : group_host {
   void disowned(term_no) override {}
   void leader_changed(node_id, term_no) override {}
   void members_changed(const membership&) override {}
-  std::string snapshot_reference(log_index) override { return {}; }
+  std::string snapshot_reference(log_index, term_no) override { return {}; }
   void snapshot_wanted(node_id, log_index, term_no, std::string_view) override {}
   void snapshot_offered(node_id, log_index, term_no, std::string_view) override {}
   void failed(const std::string&) override { failures++; }
@@ -167,6 +167,37 @@ TEST_CASE("a group survives bytes that nobody meant", "[wire]") {
       one.tick(now += random() % 500);
     }
   }
+}
+
+TEST_CASE("a group may begin behind a state that all its members have", "[raft]") {
+  silent_host host;
+  group_settings settings;
+  settings.self = node_id{5};
+  storage::raft_log_content content;
+  storage::raft_log_batch batch;
+  REQUIRE_FALSE(group::bootstrap_behind({}, 1, 1, content, batch));
+  REQUIRE_FALSE(group::bootstrap_behind({{node_id{5}}}, 0, 1, content, batch));
+  REQUIRE(group::bootstrap_behind({{node_id{5}}}, 7, 3, content, batch));
+  CHECK_FALSE(batch.empty());
+  {
+    group without(settings, host);
+    CHECK_FALSE(without.start(1, content, 6).empty());
+  }
+  group one(settings, host);
+  REQUIRE(one.start(1, content, 7).empty());
+  CHECK(one.members() == membership{{node_id{5}}});
+  time_ms now = 1;
+  log_index at = 0;
+  for (int i = 0; i < 100 && at == 0; ++i) {
+    one.tick(now += 100);
+    one.written(now, host.last);
+    one.propose("x", [&](outcome how, log_index index) { at = how == outcome::done ? index : 0; });
+    one.flush(now);
+    one.written(now, host.last);
+  }
+  CHECK(one.role() == role::leader);
+  CHECK(one.term() >= 3);
+  CHECK(at > 7);
 }
 
 }  // namespace troupe::cluster::raft

@@ -33,7 +33,12 @@ backup_info backed_up(rocks_store& store, const std::string& directory, const st
                       std::vector<std::string> small_files = {}) {
   std::atomic<bool> done = false;
   backup_info info;
-  store.backup(directory, name, std::move(small_files), 77, [&](backup_info made) {
+  backup_order order;
+  order.directory = directory;
+  order.name = name;
+  order.begun = 77;
+  order.small_files = std::move(small_files);
+  store.backup(std::move(order), [&](backup_info made) {
     info = std::move(made);
     done = true;
   });

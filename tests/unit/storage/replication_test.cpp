@@ -120,18 +120,27 @@ TEST_CASE("what is not an entry of one shard's log is refused", "[store][replica
 
 TEST_CASE("a replicated directory is one of a cluster from then on", "[store][replication]") {
   memory_store m;
-  m.commit(sole_message(who, {shard, 7}, "before"));
+  const auto before = m.commit(sole_message(who, {shard, 7}, "before"));
+  m.store.reset();
+  m.options.replicated = true;
+  // Other nodes would not get what a single one has.
+  const auto alone = open_store(m.options);
+  CHECK_FALSE(alone.store);
+  CHECK(alone.error.find("data of a single node") != std::string::npos);
+  m.options.replicated = false;
+  m.open();
+  transaction settled;
+  settled.settle(who, place_of(before));
+  m.commit(std::move(settled));
   m.store.reset();
   m.options.replicated = true;
   m.open();
-  // What a single node has written counts.
-  const auto marks = m.store->marks(shard);
-  CHECK(marks.next_order > 1);
-  CHECK(marks.index == 0);
+  // Replicas begin equal: numbers that were given count no more.
+  CHECK(m.store->marks(shard) == shard_marks{});
   transaction entry = sole_message(who, {shard, 8}, "after");
   entry.applied(shard, 1, 1);
-  CHECK(m.commit(std::move(entry)).first_order == marks.next_order);
-  CHECK(m.owed(who).messages.size() == 2);
+  CHECK(m.commit(std::move(entry)).first_order == 1);
+  CHECK(m.owed(who).messages.size() == 1);
   m.store.reset();
   m.options.replicated = false;
   const auto refused = open_store(m.options);
