@@ -14,6 +14,7 @@ TROUPE_LOCAL_MESSAGE(route_question)
 TROUPE_LOCAL_MESSAGE(commit_done)
 TROUPE_LOCAL_MESSAGE(deliver)
 TROUPE_LOCAL_MESSAGE(deliver_alike)
+TROUPE_LOCAL_MESSAGE(queue_elsewhere)
 TROUPE_LOCAL_MESSAGE(publish_outcome)
 TROUPE_LOCAL_MESSAGE(route_changed)
 TROUPE_LOCAL_MESSAGE(attach_client)
@@ -93,7 +94,9 @@ using session_actor = subscriber_actor::extend<
     caf::reacts_to<deferred>,
     // From its shard: end the connection or the session; stop; never come back.
     caf::reacts_to<kick>, caf::reacts_to<wake_session>, caf::reacts_to<trim_queue>,
-    caf::reacts_to<reread>, caf::reacts_to<shut_down>, caf::reacts_to<forget>>;
+    caf::reacts_to<reread>, caf::reacts_to<shut_down>, caf::reacts_to<forget>,
+    // From its shard, if that is kept elsewhere: how long its queue is.
+    caf::reacts_to<queue_elsewhere>>;
 
 /// The directory of client ids of one shard; supervises its sessions.
 using session_shard_actor = cluster_aware_actor::extend<

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -119,6 +120,15 @@ struct deliver_alike {
 };
 using publish_outcomes =
     boost::container::small_vector<std::pair<std::uint64_t, mqtt::reason_code>, 2>;
+/// What the owner of its shard counts that a session is owed, which is awake on another node.
+struct queue_elsewhere {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+  void settle(std::uint64_t settled) noexcept {
+    if (messages != 0) --messages;
+    bytes -= std::min(bytes, settled);
+  }
+};
 struct publish_outcome {
   publish_outcomes outcomes;
 };

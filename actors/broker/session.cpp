@@ -92,6 +92,8 @@ void session::receive(caf::mailbox_element& m) {
   } else if (runtime::mutable_payload<trim_queue>(m) != nullptr) {
     if (phase_ == phase::loading) load();
     trim();
+  } else if (auto* queue = runtime::mutable_payload<queue_elsewhere>(m)) {
+    rare().elsewhere = *queue;
   } else if (runtime::mutable_payload<reread>(m) != nullptr) {
     if (phase_ == phase::active) outbound_.reread(*this);
   } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {

@@ -230,6 +230,8 @@ class session final : public runtime::lean_actor,
   std::int64_t now() const;
   bool durable() const noexcept { return who_->durable(); }
   bool kept_elsewhere() const;
+  /// What stands in the store for it, in flight or not.
+  queue_elsewhere owed() const;
   void say_farewell(std::string_view why);
   client_counts& counts() {
     if (!counts_) counts_ = std::make_unique<client_counts>();
@@ -324,6 +326,7 @@ class session final : public runtime::lean_actor,
     std::uint64_t last_aside = 0;  // the same of what it sends on its own, see count_aside()
     std::uint64_t settled_count = 0;  // not yet told to the owner of the shard
     std::uint64_t settled_bytes = 0;
+    queue_elsewhere elsewhere;          // as the owner of the shard has told, less what was settled
     std::vector<queue_drop_ptr> drops;  // while loading
     std::map<mqtt::packet_id, mqtt::message_ptr> traced;  // of its publishes: not answered yet
   };

@@ -150,6 +150,7 @@ void session::settle(const troupe::session::stored_place& place, std::size_t byt
   if (kept_elsewhere()) {
     ++rare().settled_count;
     rare().settled_bytes += bytes;
+    rare().elsewhere.settle(bytes);
   } else {
     who_->settle(bytes);
   }
@@ -280,6 +281,14 @@ void session::committed(const std::vector<after_commit>& finished, bool ok,
         break;
     }
   }
+}
+
+queue_elsewhere session::owed() const {
+  if (!kept_elsewhere()) return {who_->owed(), who_->owed_bytes()};
+  // What the owner last told may be old: whoever has caught up has all of it in memory.
+  if (outbound_.caught_up())
+    return {outbound_.inflight() + outbound_.queued(), outbound_.queued_bytes()};
+  return rare_ ? rare_->elsewhere : queue_elsewhere{};
 }
 
 bool session::kept_elsewhere() const {

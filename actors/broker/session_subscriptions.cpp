@@ -154,7 +154,7 @@ void session::change_settled(std::uint64_t token) {
 
 void session::continue_replay() {
   if (replaying_ || device_ == nullptr || !device_->writable() ||
-      outbound_.queued() > replay_low_water || who_->owed() > 2 * replay_page_size)
+      outbound_.queued() > replay_low_water || owed().messages > 2 * replay_page_size)
     return;
   replaying_ = true;
   const auto& next = replays_.front();

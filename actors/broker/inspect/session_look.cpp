@@ -65,9 +65,9 @@ client_view session::look() const {
   v.queued_bytes = outbound_.queued_bytes();
   if (durable()) {
     // The queue stands in the store; what is in flight is counted there, too.
-    const auto owed = who_->owed();
-    v.queued = std::max<std::uint64_t>(v.queued, owed > v.inflight ? owed - v.inflight : 0);
-    v.queued_bytes = std::max(v.queued_bytes, who_->owed_bytes());
+    const auto all = owed();
+    if (all.messages > v.inflight) v.queued = std::max(v.queued, all.messages - v.inflight);
+    v.queued_bytes = std::max(v.queued_bytes, all.bytes);
   }
   v.unreleased = inbound_.unreleased();
   v.actor = id();
@@ -78,8 +78,9 @@ client_view::details session::look_closer() const {
   client_view::details d;
   d.cached = outbound_.queued();
   d.cached_bytes = outbound_.queued_bytes();
-  d.owed = durable() ? who_->owed() : 0;
-  d.owed_bytes = durable() ? who_->owed_bytes() : 0;
+  const auto all = durable() ? owed() : queue_elsewhere{};
+  d.owed = all.messages;
+  d.owed_bytes = all.bytes;
   d.reading_store = !outbound_.settled();
   d.pending = inbound_.pending();
   d.max_inflight = static_cast<std::uint16_t>(outbound_.window());

@@ -94,6 +94,7 @@ void session_shard::route_done(const route_changed& done) {
 // --- frames ----------------------------------------------------------------------
 
 void session_shard::on_forward(cluster::node_id from, const peer::Forward& frame) {
+  caf::strong_actor_ptr last;  // a frame is for one session
   for (const auto& item : frame.items()) {
     const auto who = context_.remote->sessions().find(session_id(item.terms().session()));
     if (!who || frame.stream() == 0 || who->stream() != frame.stream()) continue;
@@ -107,7 +108,9 @@ void session_shard::on_forward(cluster::node_id from, const peer::Forward& frame
     deliver one;
     one.messages.push_back(std::move(d));
     tell(actor, std::move(one));
+    last = std::move(actor);
   }
+  if (last && frame.owed() != 0) tell(last, queue_elsewhere{frame.owed(), frame.owed_bytes()});
 }
 
 void session_shard::on(const peer_message& frame) {

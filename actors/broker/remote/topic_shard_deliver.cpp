@@ -9,6 +9,11 @@
 #include "actors/broker/trace/topic_shard_trace.hpp"
 
 namespace troupe::broker {
+namespace {
+
+constexpr std::uint64_t worth_telling = 128;  // messages that a session is owed
+
+}  // namespace
 
 void topic_shard::mark_done(const commitment& of, part& which) {
   if (role_ && of.batch && which.carries() && !which.done) --direct_[number(which.shard)];
@@ -237,6 +242,11 @@ void topic_shard::resolve(const peer::DeliverItem& item, commitment& pending) {
 void topic_shard::forward(const parcel& p) {
   peer::Forward frame;
   frame.set_stream(p.to->stream());
+  // Who is behind is to know by how much; who is not has all of it.
+  if (const auto owed = p.to->owed(); p.to->kept() && owed > worth_telling) {
+    frame.set_owed(owed);
+    frame.set_owed_bytes(p.to->owed_bytes());
+  }
   bool droppable = true;
   for (const auto& d : p.messages) {
     put_forward(d, p.to->id(), *frame.add_items());

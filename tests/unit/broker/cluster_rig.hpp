@@ -1,7 +1,9 @@
 #pragma once
 
+#include "actors/broker/inspect/directory_walk.hpp"
 #include "actors/broker/remote/dispatcher.hpp"
 #include "actors/broker/remote/store_front.hpp"
+#include "actors/broker/session.hpp"
 #include "actors/broker/session_shard.hpp"
 #include "actors/broker/tell.hpp"
 #include "actors/broker/topic_shard.hpp"
@@ -153,6 +155,19 @@ class cluster_rig {
     }
     c.connect(terms);
     return c;
+  }
+
+  /// As an administrator sees it at the node of its client.
+  client_view look(const std::string& id) {
+    client_view seen;
+    bool done = false;
+    session_looks looks;
+    looks.awake = [&](const session& s) { seen = s.look(); };
+    find_session(*nodes_[where(id)]->context, id, std::move(looks), [&](bool) { done = true; });
+    run();
+    CHECK(done);
+    CHECK(seen.client_id == id);
+    return seen;
   }
 
   // --- time -----------------------------------------------------------------------

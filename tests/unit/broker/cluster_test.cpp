@@ -108,6 +108,45 @@ TEST_CASE("retained messages are found on every node", "[broker][cluster]") {
   }
 }
 
+TEST_CASE("what a session is owed is known where it is awake, whoever keeps it",
+          "[broker][cluster]") {
+  cluster_rig rig(2);
+  constexpr int count = 700;
+  rig.connect("publisher", 1);
+  rig.connect("device", 0, durable);
+  rig.run();
+  for (int i = 0; i < 20; ++i)
+    rig.client("publisher").publish("r/" + std::to_string(i), "x", qos::at_least_once, true);
+  rig.client("device").subscribe("q", qos::at_least_once);
+  rig.run();
+  auto& device = rig.client("device");
+  device.eager = false;
+  for (int i = 0; i < count; ++i)
+    rig.client("publisher").publish("q", std::to_string(i), qos::at_least_once);
+  rig.run();
+  const auto seen = [&] { return rig.look("device"); };
+  const auto first_owner = GENERATE(std::size_t{0}, std::size_t{1});
+  for (const auto owner : {first_owner, 1 - first_owner}) {
+    for (std::uint16_t s = 0; s < cluster_rig::shards; ++s) rig.give(s, owner);
+    rig.run();
+    rig.advance(2'000);
+    rig.client("publisher").publish("q", "one more", qos::at_least_once);
+    rig.run();
+  }
+  CHECK(seen().inflight == 100);
+  CHECK(seen().queued == count + 2 - 100);
+  device.eager = true;
+  device.answer(count);
+  rig.run();
+  CHECK(device.received.size() == count + 2);
+  CHECK(seen().queued == 0);
+  CHECK(seen().queued_bytes == 0);
+  // Retained messages are held back by a long queue, not by the memory of one.
+  device.subscribe("r/+", qos::at_least_once);
+  rig.run();
+  CHECK(device.received.size() == count + 2 + 20);
+}
+
 TEST_CASE("sessions of a lost node are served by the others", "[broker][cluster]") {
   cluster_rig rig(3);
   for (int i = 0; i < 6; ++i) {
