@@ -57,6 +57,7 @@ struct publish_item {
   troupe::session::origin from{};  // QoS 2 in a cluster
   std::uint64_t by = 0;            // whose origin that is, if not its publisher's
   bool chosen = false;             // members of groups get it whom it was given to before, if it was
+  bool passed = false;             // groups got it before: it is for none of their members
   std::unique_ptr<direction> directed;
   std::unique_ptr<second_choice> declined;
   /// QoS 2 in a cluster: members of groups, as its topic shard has just chosen them.

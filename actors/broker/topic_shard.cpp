@@ -244,6 +244,7 @@ void topic_shard::fan(const publish_item& item, std::vector<parcel>& now) {
 void topic_shard::find_receivers(publish_item& item, bool several) {
   // Whoever has left its group since it was chosen may have been given the message before.
   matcher_.known(item.members.get(), true);
+  matcher_.without_groups(item.passed);
   if (item.directed) {
     auto& d = *item.directed;
     found_.clear();
@@ -262,6 +263,7 @@ void topic_shard::find_receivers(publish_item& item, bool several) {
   } else {
     match(*item.body, several);
   }
+  matcher_.without_groups(false);
 }
 
 void topic_shard::match(const mqtt::message& message, bool several) {
@@ -281,7 +283,7 @@ void topic_shard::match(const mqtt::message& message, bool several) {
   if (skipped != 0) context_.count(counter::messages_dropped_no_local, skipped);
   if (skipped != 0 && context_.traced(message)) topic_shard_trace::no_local(*this, message, skipped);
   // A publisher sends to the same topic many times in a row; groups choose for each message.
-  c.valid = several && skipped == 0 &&
+  c.valid = several && skipped == 0 && !matcher_.leaves_out_groups() &&
             std::none_of(c.receivers.begin(), c.receivers.end(),
                          [](const receiver& r) { return r.share != nullptr; });
   if (!c.valid) return;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <unordered_map>
 #include <vector>
@@ -42,18 +43,25 @@ class choices {
     if (made) ++size_;
     return at->second;
   }
-  /// Forgets those of the publisher before `first`; `visit(origin)` is told of each.
+  /// It is older than all that is known of its publisher: groups got it before, whoever they gave
+  /// it to. Messages of a publisher come in their order, and what is forgotten is older than what
+  /// is kept.
+  bool passed(std::uint64_t publisher, const troupe::session::origin& of) const {
+    const auto it = publishers_.find(publisher);
+    return it != publishers_.end() && of < it->second.begin()->first;
+  }
+  /// Forgets those of the publisher before `first`, but the latest of them: a node that its session
+  /// has left may still send an old one again. `visit(origin)` is told of each.
   template <class Visit>
   void forget(std::uint64_t publisher, const troupe::session::origin& first, Visit&& visit) {
     const auto it = publishers_.find(publisher);
     if (it == publishers_.end()) return;
     auto& all = it->second;
-    while (!all.empty() && all.begin()->first < first) {
+    while (all.size() > 1 && std::next(all.begin())->first < first) {
       visit(all.begin()->first);
       all.erase(all.begin());
       --size_;
     }
-    if (all.empty()) publishers_.erase(it);
   }
   /// Forgets at most so many that were not heard of since `before`; `visit(publisher, origin)`.
   template <class Visit>

@@ -54,6 +54,8 @@ std::uint64_t topic_shard::choose_members(publish_batch& batch) {
 /// Whether something is to be recorded.
 bool topic_shard::choose_for(publish_item& item, choices& all, storage::transaction& writes) {
   const auto by = item.counted_by();
+  item.passed = !item.declined && all.passed(by, item.from);
+  if (item.passed) return false;
   auto* entry = all.find(by, item.from);
   const bool handed = entry != nullptr && entry->handed;
   matcher_.known(entry != nullptr ? &entry->members : item.members.get(), handed);

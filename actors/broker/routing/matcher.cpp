@@ -156,6 +156,7 @@ bool matcher::choose_known(const share_group& group, const mqtt::message& messag
 
 bool matcher::choose(const share_group& group, const mqtt::message& message, session_id without,
                      std::vector<receiver>& out) {
+  if (without_groups_) return false;
   if (known_ != nullptr && choose_known(group, message, without, out)) return true;
   const auto refresh = [](auto& value, auto& version, const auto& source) {
     if (value && version == source.version()) return;

@@ -52,6 +52,9 @@ class matcher {
     known_ = members;
     known_gone_too_ = gone_too;
   }
+  /// The message at hand is for no member of a shared group.
+  void without_groups(bool value) noexcept { without_groups_ = value; }
+  bool leaves_out_groups() const noexcept { return without_groups_; }
   share_chooser& chooser() noexcept { return chooser_; }
   /// Fills `out` with the receivers of the message, no session twice (except
   /// as member of shared groups). Sessions that ended and no-local ones are left out.
@@ -114,6 +117,7 @@ class matcher {
   share_chooser chooser_;
   const std::vector<storage::chosen_member>* known_ = nullptr;
   bool known_gone_too_ = false;
+  bool without_groups_ = false;
   std::uint64_t client_ = 0;
   cluster::node_id node_ = cluster::no_node;
   std::shared_ptr<const sharing_rules> rules_;
