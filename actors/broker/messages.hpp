@@ -77,6 +77,7 @@ struct publish_batch {
   caf::strong_actor_ptr answer_to;  // may be null
   /// Of a batch from another node: to whom and as what it is answered.
   cluster::node_id origin = cluster::no_node;
+  std::uint64_t pairing = 0;  // with that node, when it came
   std::uint64_t request = 0;
   std::uint64_t attempt = 0;
   boost::container::small_vector<publish_item, 1> items;

@@ -76,6 +76,7 @@ class topic_shard final : public runtime::lean_actor {
   struct commitment {
     std::shared_ptr<publish_batch> batch;  // or, if it came as a deliver frame:
     cluster::node_id deliver_from = cluster::no_node;
+    std::uint64_t deliver_pairing = 0;
     std::uint64_t deliver_request = 0;
     std::vector<std::uint32_t> elsewhere;  // shards of sessions that are not here
     /// By session shard, if not 0.

@@ -96,8 +96,11 @@ void topic_role::forward(std::shared_ptr<publish_batch> batch) {
 
 /// What the owner does not take, it does not take what came behind either.
 void topic_role::refuse(const publish_batch& batch) {
-  auto& last = refused_[batch.origin];
-  last = std::max(last, batch.attempt);
+  // Since then it may have begun to count its attempts anew.
+  if (batch.pairing == view_.pairing(batch.origin)) {
+    auto& last = refused_[batch.origin];
+    last = std::max(last, batch.attempt);
+  }
   peer::PublishAnswer frame;
   frame.set_request(batch.request);
   frame.set_not_owner(true);
@@ -158,6 +161,7 @@ void topic_role::on_publish(cluster::node_id from, const peer::Publish& frame) {
   batch->client = frame.client();
   batch->released = {frame.released_life(), frame.released_number()};
   batch->origin = from;
+  batch->pairing = frame.pairing();
   batch->request = frame.request();
   batch->attempt = frame.attempt();
   std::uint64_t position = 0;

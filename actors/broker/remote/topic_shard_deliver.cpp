@@ -160,6 +160,7 @@ void topic_shard::deliver_from(cluster::node_id from, const peer::Deliver& frame
   commitment pending;
   std::vector<parcel> now;
   pending.deliver_from = from;
+  pending.deliver_pairing = frame.pairing();
   pending.deliver_request = frame.request();
   for (int i = 0; i < std::min(frame.attempts_size(), frame.attempt_shards_size()); ++i)
     pending.attempts.emplace_back(static_cast<shard_id>(frame.attempt_shards(i)),
@@ -196,8 +197,13 @@ bool topic_shard::is_refused(shard_id session_shard, const commitment& pending) 
 }
 
 void topic_shard::refuse(shard_id session_shard, commitment& pending) {
-  auto& last = refused_[{pending.deliver_from, session_shard}];
-  last = std::max(last, attempt_of(pending, session_shard));
+  const auto from = pending.deliver_from;
+  // Since then it may have begun to count its attempts anew.
+  if (from == context_.remote->self() ||
+      pending.deliver_pairing == role_->view().pairing(from)) {
+    auto& last = refused_[{from, session_shard}];
+    last = std::max(last, attempt_of(pending, session_shard));
+  }
   pending.elsewhere.push_back(number(session_shard));
 }
 
