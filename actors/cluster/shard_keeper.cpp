@@ -289,6 +289,11 @@ std::string shard_keeper::why_not(const move_shard& order) const {
   if (is_witness(order.to)) return "That node is a witness: it owns what nobody else can own.";
   if (!heard_.contains(order.to)) return "The owner does not hear that node.";
   if (found->second.changing) return "The servers of the shard are being changed; ask again.";
+  // Tried all the same it would fail, and hold up the change that makes it one.
+  if (std::ranges::find(found->second.servers,
+                        cluster::raft::member{order.to, cluster::raft::member_role::voter}) ==
+      found->second.servers.end())
+    return "The replica of that node does not vote yet; ask again.";
   if (!is_near(order.shard, order.to))
     return "The replica of that node has not caught up yet; ask again.";
   return {};
