@@ -50,6 +50,15 @@ bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> describe_families(const store_options& options) {
+  std::vector<rocksdb::ColumnFamilyDescriptor> all;
+  const auto cache = make_block_cache(options);
+  for (std::size_t i = 0; i < family_count; ++i)
+    all.emplace_back(std::string(family_names[i]),
+                     make_family_options(static_cast<family>(i), cache));
+  return all;
+}
+
 /// RocksDB would make a new database over the remains of one whose CURRENT is gone.
 std::string check_remains(rocksdb::Env& env, const std::string& directory, bool& exists) {
   if (env.FileExists(directory + "/" + restoring_directory).ok())
@@ -114,12 +123,7 @@ std::string database::open_files_read_only() {
   db_options.create_if_missing = false;
   db_options.create_missing_column_families = false;
   if (auto error = check_families(db_options, directory); !error.empty()) return error;
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  const auto cache = make_block_cache(options_);
-  for (std::size_t i = 0; i < family_count; ++i) {
-    descriptors.emplace_back(std::string(family_names[i]),
-                             make_family_options(static_cast<family>(i), cache));
-  }
+  const auto descriptors = describe_families(options_);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   auto status = rocksdb::DB::OpenForReadOnly(db_options, directory, descriptors, &handles, &db_);
   if (!status.ok()) return open_error(directory, status);
@@ -140,12 +144,7 @@ std::string database::open_files() {
   if (exists) {
     if (auto error = check_families(db_options, directory); !error.empty()) return error;
   }
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  const auto cache = make_block_cache(options_);
-  for (std::size_t i = 0; i < family_count; ++i) {
-    descriptors.emplace_back(std::string(family_names[i]),
-                             make_family_options(static_cast<family>(i), cache));
-  }
+  const auto descriptors = describe_families(options_);
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const auto status = rocksdb::DB::Open(db_options, directory, descriptors, &handles, &db_);
   if (!status.ok()) return open_error(directory, status);
