@@ -22,9 +22,12 @@ std::uint64_t bytes_in(const std::filesystem::path& directory) {
   namespace fs = std::filesystem;
   std::uint64_t sum = 0;
   std::error_code failed;
-  for (const auto& each : fs::directory_iterator(directory, failed)) {
-    const auto size = each.file_size(failed);
-    if (!failed) sum += size;  // it may go meanwhile
+  // Nothing here may throw: it runs on a thread of the store.
+  for (fs::directory_iterator at(directory, failed), end; !failed && at != end;
+       at.increment(failed)) {
+    std::error_code gone;  // a file may go meanwhile
+    const auto size = at->file_size(gone);
+    if (!gone) sum += size;
   }
   return sum;
 }
