@@ -131,19 +131,25 @@ def check_kept(node):
     late.disconnect()
 
 
+def made_under_load(cluster, asked, name):
+    """The load, what was acknowledged before the backup was ordered, and what that printed."""
+    load = Load(cluster.nodes[0])
+    try:
+        wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
+        before = load.acknowledged
+        made = ctl(asked, "backup", "make", name)
+        wait_for(lambda: load.acknowledged >= before + BEFORE, 30, "more of it")
+    finally:
+        load.end()
+    return load, before, made
+
+
 def test_a_cluster_that_is_lost_is_restored_and_joined(make_cluster, tmp_path):
     old = make_cluster(3).start()
     old.wait_owners()
     owed = filled(old)
     halfway = Halfway(old.nodes[1])
-    load = Load(old.nodes[0])
-    try:
-        wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
-        before = load.acknowledged
-        made = ctl(old.nodes[2], "backup", "make", "all")
-        wait_for(lambda: load.acknowledged >= before + BEFORE, 30, "more of it")
-    finally:
-        load.end()
+    load, before, made = made_under_load(old, old.nodes[2], "all")
     for name in ("n1", "n2", "n3", "What was acknowledged before is in these copies together."):
         assert name in made, made
     listed = ctl(old.nodes[0], "backup", "list")
@@ -202,14 +208,7 @@ def test_copies_of_a_majority_are_enough_and_make_a_single_node(make_cluster, ma
     lost = old.nodes[2]
     lost.kill()
     wait_for(lambda: all(s["owner"] in ("n1", "n2") for s in old.nodes[0].shards()), 30, "owners")
-    load = Load(old.nodes[0])
-    try:
-        wait_for(lambda: load.acknowledged >= BEFORE, 30, "some load")
-        before = load.acknowledged
-        made = ctl(old.nodes[1], "backup", "make", "two")
-        wait_for(lambda: load.acknowledged >= before + BEFORE, 30, "more of it")
-    finally:
-        load.end()
+    load, before, made = made_under_load(old, old.nodes[1], "two")
     assert "did not answer in time: n3" in made, made
     assert "What was acknowledged before is in these copies together." in made, made
     saved = lose_all(old, "two", tmp_path)
