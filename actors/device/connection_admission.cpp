@@ -84,9 +84,9 @@ auth::credentials connection::shown() const {
   c.username = connect.username;
   c.password = connect.password;
   if (settings_->certificate_username == config::certificate_username::cn)
-    c.certificate_name = peer.certificate_name;
+    c.certificate_name = peer.certificate_name();
   else if (settings_->certificate_username == config::certificate_username::subject)
-    c.certificate_name = peer.certificate_subject;
+    c.certificate_name = peer.certificate_subject();
   c.address = peer.address;
   c.listener = settings_->name;
   c.loopback = peer.loopback;

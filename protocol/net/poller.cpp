@@ -27,6 +27,15 @@ constexpr std::size_t kept_capacity = std::size_t{64} * 1024;
 
 static_assert(readable == EPOLLIN && writable == EPOLLOUT);
 
+std::uint32_t events_of(unsigned watched) {
+  std::uint32_t events = watched & (readable | writable);
+  if ((watched & once) == 0) return events;
+  events |= EPOLLET;
+  // Who is told once must know that the end stands behind what it reads.
+  if ((watched & readable) != 0) events |= EPOLLRDHUP;
+  return events;
+}
+
 }  // namespace
 
 boost::asio::execution_context::id poller::id;
@@ -95,7 +104,7 @@ bool poller::watch(int fd, ready_handler& handler, unsigned before, unsigned now
   if (before == 0) operation = EPOLL_CTL_ADD;
   if (now == 0) operation = EPOLL_CTL_DEL;
   epoll_event event{};
-  event.events = now;
+  event.events = events_of(now);
   event.data.ptr = &handler;
   if (::epoll_ctl(set_, operation, fd, &event) != 0) return false;
   if (operation == EPOLL_CTL_ADD) ++watched_;
@@ -146,9 +155,10 @@ void poller::handle(const epoll_event& event) {
     std::uint64_t drained = 0;
     [[maybe_unused]] const auto got = ::read(wake_, &drained, sizeof drained);
   } else {
-    unsigned events = event.events;
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0) events |= readable | writable;
-    static_cast<ready_handler*>(who)->on_ready(events & (readable | writable));
+    unsigned events = event.events & (readable | writable);
+    if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) events |= readable | writable | last;
+    if ((event.events & EPOLLRDHUP) != 0) events |= last;
+    static_cast<ready_handler*>(who)->on_ready(events);
   }
 }
 

@@ -47,7 +47,8 @@ class poller final : public boost::asio::execution_context::service {
     return asio_ready_ || !deferred_.empty() || batch_next_ < batch_count_;
   }
 
-  /// Changes what `fd` is watched for from `before` to `now`; 0 is not at all.
+  /// Changes what `fd` is watched for from `before` to `now`; 0 is not at all. What is ready
+  /// at a change is reported, also `once`.
   /// False if the kernel refuses (out of memory or watches).
   [[nodiscard]] bool watch(int fd, ready_handler& handler, unsigned before, unsigned now);
 

@@ -136,13 +136,14 @@ void socket_transport::abort() {
 
 void socket_transport::set_certificate(std::string name, std::string subject) {
   if (proxied_tls_) return;
-  peer_.certificate_name = std::move(name);
-  peer_.certificate_subject = std::move(subject);
+  peer_.certificate = std::make_shared<const peer_info::certificate_names>(
+      peer_info::certificate_names{std::move(name), std::move(subject)});
 }
 
 // --- calls by the poller ---------------------------------------------------
 
 void socket_transport::on_ready(unsigned events) {
+  ends_ = ends_ || (events & last) != 0;
   switch (phase_) {
     case phase::handshaking:
       return step_handshake();
@@ -220,14 +221,16 @@ void socket_transport::pull_input() {
     if (got.result == outcome::ended) return finish("closed by the peer");
     if (got.result == outcome::failed) return finish(std::move(reason_));
     if (got.result != outcome::moved) {
+      unread_ = false;
       read_wants_write_ = got.result == outcome::want_write;
       break;
     }
     taken += got.bytes;
+    unread_ = ends_ || got.bytes == scratch_.size();
     std::string_view bytes(scratch_.data(), got.bytes);
     if (!call_handler([&] { handler_->on_read(bytes); })) return;
     if (phase_ != phase::open) return;
-    // What is left in the kernel is announced again.
+    // What is left in the kernel then is announced again.
     if (!has_buffered_input()) break;
   }
   if (!paused_ && has_buffered_input()) request_call();
@@ -312,6 +315,10 @@ void socket_transport::request_call() {
 }
 
 void socket_transport::update_interest() {
+  // Nothing is in the way, as mostly.
+  if (phase_ == phase::open && watched_ == (readable | once) && !paused_ && !write_blocked_ &&
+      !read_wants_write_ && short_reads_are_last())
+    return;
   unsigned wanted = 0;
   switch (phase_) {
     case phase::handshaking:
@@ -323,6 +330,7 @@ void socket_transport::update_interest() {
     case phase::flushing:
       if (write_blocked_) wanted |= write_wants_read_ ? readable : writable;
       if (read_wants_write_) wanted |= writable;
+      if (phase_ == phase::open && wanted != 0 && short_reads_are_last()) wanted |= once;
       break;
     case phase::draining:
       wanted = readable;

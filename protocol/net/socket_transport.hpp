@@ -60,7 +60,10 @@ class socket_transport : public transport, private ready_handler {
   virtual transfer receive(std::span<char> buffer);
   virtual transfer send(std::string_view bytes);
   /// Input that the kernel will not announce again.
-  virtual bool has_buffered_input() const noexcept { return false; }
+  virtual bool has_buffered_input() const noexcept { return unread_; }
+  /// Whether a read that does not fill its buffer has taken all that the kernel had: the kernel
+  /// then needs to announce new input only.
+  virtual bool short_reads_are_last() const noexcept { return true; }
   /// Tells the peer that no more comes, before the socket does.
   virtual void end_output() {}
 
@@ -108,6 +111,8 @@ class socket_transport : public transport, private ready_handler {
   std::uint8_t watched_ = 0;
   std::uint8_t discarded_ = 0;
   bool paused_ = false;
+  bool ends_ = false;    // the peer has ended its side; input may stand before that
+  bool unread_ = false;  // input may be left that is not announced again
   bool deferred_ = false;
   bool write_blocked_ = false;
   bool read_wants_write_ = false;

@@ -22,6 +22,8 @@ class tls_transport final : public socket_transport {
   transfer receive(std::span<char> buffer) override;
   transfer send(std::string_view bytes) override;
   bool has_buffered_input() const noexcept override;
+  // A record may have been read in part.
+  bool short_reads_are_last() const noexcept override { return false; }
   void end_output() override;
 
   void go_to_work();

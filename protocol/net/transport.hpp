@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,15 @@ struct peer_info {
   bool websocket = false;
   /// The PROXY header that the listener asks for has not come (yet); address is the proxy's.
   bool awaits_proxy_header = false;
-  std::string certificate_name;     // common name of the verified client certificate, or empty
-  std::string certificate_subject;  // its subject, RFC 2253, or empty
+  /// The verified client certificate, or null: most show none.
+  struct certificate_names {
+    std::string common_name;
+    std::string subject;  // RFC 2253; a proxy does not tell it
+  };
+  std::shared_ptr<const certificate_names> certificate;
+
+  std::string certificate_name() const { return certificate ? certificate->common_name : std::string(); }
+  std::string certificate_subject() const { return certificate ? certificate->subject : std::string(); }
 };
 
 /// The user of a transport. Called on the transport's run loop only. The

@@ -60,7 +60,9 @@ void socket_transport::take_proxied() {
   } else if (client.unix_socket) {
     peer_.address = "unix";
   }
-  peer_.certificate_name = client.certificate_name;
+  if (!client.certificate_name.empty())
+    peer_.certificate = std::make_shared<const peer_info::certificate_names>(
+        peer_info::certificate_names{client.certificate_name, {}});
   proxied_tls_ = client.tls;
   peer_.awaits_proxy_header = false;
   proxy_header_.reset();

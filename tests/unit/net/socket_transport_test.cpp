@@ -130,6 +130,57 @@ TEST_CASE_METHOD(connected_fixture, "TCP: a paused transport reads nothing until
   }
 }
 
+TEST_CASE_METHOD(connected_fixture, "TCP: new input is told of once, and nothing stays unread") {
+  REQUIRE(open());
+  SECTION("the end stands behind what is read at once") {
+    REQUIRE(client.send_all("last words"));
+    client.disconnect();
+    REQUIRE(run_until([&] { return server.closed == 1; }));
+    CHECK(server.received == "last words");
+    CHECK(server.why == "closed by the peer");
+  }
+  SECTION("reads that just fill the buffer") {
+    const auto all = pattern(4 * scratch.size());
+    std::size_t sent = 0;
+    REQUIRE(run_until([&] {
+      const auto put = ::send(client.fd, all.data() + sent, all.size() - sent,
+                              MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (put > 0) sent += static_cast<std::size_t>(put);
+      return server.received.size() == all.size();
+    }));
+    CHECK(server.received == all);
+  }
+  SECTION("what comes while the handler is at work, also when it pauses and goes on") {
+    int turns = 0;
+    server.reply = [&](std::string_view) {
+      if (++turns > 20) return;
+      link->pause_reading();
+      REQUIRE(client.send_all("more"));
+      if (turns % 2 == 0) link->resume_reading();
+    };
+    REQUIRE(client.send_all("more"));
+    REQUIRE(run_until([&] {
+      link->resume_reading();
+      return server.received.size() == 21 * 4;
+    }));
+  }
+  SECTION("output that waits in between") {
+    link->write(pattern(8 * 1024 * 1024));
+    link->flush();
+    REQUIRE(link->pending() > 0);
+    REQUIRE(client.send_all("heard"));
+    REQUIRE(run_until([&] { return server.received == "heard"; }));
+    REQUIRE(run_until(
+        [&] {
+          client.poll();
+          return link->pending() == 0;
+        },
+        20s));
+    REQUIRE(client.send_all(" again"));
+    CHECK(run_until([&] { return server.received == "heard again"; }));
+  }
+}
+
 TEST_CASE_METHOD(connected_fixture, "TCP: the peer closes or resets") {
   REQUIRE(open());
   SECTION("in order") {

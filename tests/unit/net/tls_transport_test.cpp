@@ -53,7 +53,7 @@ TEST_CASE_METHOD(tls_fixture, "TLS: echo in 1.2 and 1.3") {
   tls_client peer("", version);
   REQUIRE(shake_hands(peer));
   CHECK(server.peer.tls);
-  CHECK(server.peer.certificate_name.empty());
+  CHECK(server.peer.certificate_name().empty());
   CHECK(SSL_version(peer.native()) == version);
   std::string big(60'000, 'x');
   REQUIRE(peer.send("hello"));
@@ -181,8 +181,8 @@ TEST_CASE_METHOD(tls_fixture, "TLS: client certificates") {
     use(settings);
     tls_client peer(mine, version);
     REQUIRE(shake_hands(peer));
-    CHECK(server.peer.certificate_name == "device-7");
-    CHECK(server.peer.certificate_subject == "CN=device-7,O=Troupe");
+    CHECK(server.peer.certificate_name() == "device-7");
+    CHECK(server.peer.certificate_subject() == "CN=device-7,O=Troupe");
   }
   SECTION("none is refused") {
     use(settings);
@@ -195,7 +195,7 @@ TEST_CASE_METHOD(tls_fixture, "TLS: client certificates") {
     use(settings);
     tls_client peer;
     REQUIRE(shake_hands(peer));
-    CHECK(server.peer.certificate_name.empty());
+    CHECK(server.peer.certificate_name().empty());
   }
   SECTION("another authority's is refused") {
     certificate_authority other("Test CA");
@@ -243,7 +243,7 @@ TEST_CASE_METHOD(tls_fixture, "TLS: a session is resumed with its certificate") 
   SSL_SESSION_free(session);
   REQUIRE(shake_hands(peer));
   CHECK(SSL_session_reused(peer.native()) == 1);
-  CHECK(server.peer.certificate_name == "device-7");
+  CHECK(server.peer.certificate_name() == "device-7");
 }
 
 TEST_CASE_METHOD(tls_fixture, "TLS: protocols by ALPN") {
