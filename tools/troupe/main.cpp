@@ -5,6 +5,7 @@
 #include "actors/node/version.hpp"
 #include "actors/observe/log.hpp"
 #include "actors/observe/notify.hpp"
+#include "protocol/net/tls/tls_memory.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -158,6 +159,8 @@ int restore(const std::vector<std::string>& backups, const config::configuration
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Before anything uses OpenSSL.
+  (void)net::use_tls_pools();
   arguments given;
   CLI::App app("Troupe, an MQTT broker");
   app.set_version_flag("--version", std::string("troupe ") + node::version);
