@@ -21,14 +21,15 @@ class credit {
   credit() = default;
   credit(const credit&) = delete;
   credit& operator=(const credit&) = delete;
-  ~credit() {
-    if (gauge_) gauge_->given_back(bytes_);
-  }
+  ~credit() { give_back(); }
 
   /// Once.
   void take(std::shared_ptr<flow_gauge> gauge, std::size_t bytes) noexcept {
     gauge_ = std::move(gauge);
     bytes_ = bytes;
+  }
+  void give_back() noexcept {
+    if (const auto gauge = std::move(gauge_)) gauge->given_back(bytes_);
   }
 
  private:

@@ -26,8 +26,7 @@ session::session(caf::actor_config& cfg, broker_context& context, session_birth 
       context_(context),
       limits_(context.limits.get()),
       who_(std::move(birth.who)),
-      client_id_(std::move(birth.client_id)),
-      client_hash_(cluster::stable_hash(client_id_)),
+      client_hash_(cluster::stable_hash(client_id())),
       shard_(std::move(birth.shard)),
       inbound_(*limits_, who_->durable()),
       outbound_(*limits_, who_->durable()) {
@@ -64,41 +63,42 @@ void session::cancel_timer() {
 std::int64_t session::now() const { return runtime::run_loop::current()->wall(); }
 
 void session::receive(caf::mailbox_element& m) {
-  if (auto* input = runtime::mutable_payload<client_input>(m)) {
+  runtime::incoming in(m);
+  if (auto* input = in.as<client_input>()) {
     on_input(input->batch);
-  } else if (auto* d = runtime::mutable_payload<deliver>(m)) {
+  } else if (auto* d = in.as<deliver>()) {
     on_deliver(d->messages);
-  } else if (auto* alike = runtime::mutable_payload<deliver_alike>(m)) {
+  } else if (auto* alike = in.as<deliver_alike>()) {
     on_deliver(*alike);
-  } else if (auto* outcome = runtime::mutable_payload<publish_outcome>(m)) {
+  } else if (auto* outcome = in.as<publish_outcome>()) {
     if (phase_ == phase::ending && (outcome->outcomes.front().first & hand_over_token) != 0)
       handed_on(outcome->outcomes);
     else
       on_outcomes(outcome->outcomes);
-  } else if (auto* work = runtime::mutable_payload<deferred>(m)) {
+  } else if (auto* work = in.as<deferred>()) {
     work->run();
-  } else if (auto* drained = runtime::mutable_payload<client_drained>(m)) {
+  } else if (auto* drained = in.as<client_drained>()) {
     if (drained->connection == connection_ && device_ != nullptr) outbound_.pump(now(), *this);
-  } else if (auto* changed = runtime::mutable_payload<route_changed>(m)) {
+  } else if (auto* changed = in.as<route_changed>()) {
     on_route_changed(*changed);
-  } else if (auto* wanted = runtime::mutable_payload<attach_client>(m)) {
+  } else if (auto* wanted = in.as<attach_client>()) {
     on_attach(wanted->order);
-  } else if (auto* gone = runtime::mutable_payload<client_gone>(m)) {
+  } else if (auto* gone = in.as<client_gone>()) {
     on_gone(*gone);
-  } else if (auto* order = runtime::mutable_payload<kick>(m)) {
+  } else if (auto* order = in.as<kick>()) {
     on_kick(*order);
-  } else if (runtime::mutable_payload<wake_session>(m) != nullptr) {
+  } else if (in.as<wake_session>() != nullptr) {
     if (phase_ == phase::loading) load();
-  } else if (runtime::mutable_payload<trim_queue>(m) != nullptr) {
+  } else if (in.as<trim_queue>() != nullptr) {
     if (phase_ == phase::loading) load();
     trim();
-  } else if (auto* queue = runtime::mutable_payload<queue_elsewhere>(m)) {
+  } else if (auto* queue = in.as<queue_elsewhere>()) {
     rare().elsewhere = *queue;
-  } else if (runtime::mutable_payload<reread>(m) != nullptr) {
+  } else if (in.as<reread>() != nullptr) {
     if (phase_ == phase::active) outbound_.reread(*this);
-  } else if (runtime::mutable_payload<shut_down>(m) != nullptr) {
+  } else if (in.as<shut_down>() != nullptr) {
     on_shut_down();
-  } else if (runtime::mutable_payload<forget>(m) != nullptr) {
+  } else if (in.as<forget>() != nullptr) {
     quit(caf::exit_reason::normal);
     return;
   }
@@ -195,14 +195,14 @@ void session::begin(const connect_order_ptr& order) {
   }
   if (stored_) {
     writes().put_session(record(0));
-    after_.push_back({after_commit::kind::connack, connection_, false});
+    then({after_commit::kind::connack, connection_, false});
   } else {
     send_connack();
   }
   if (context_.client_event)
-    context_.client_event(true, client_id_, username_, order->address, {});
+    context_.client_event(true, client_id(), username_, order->address, {});
   log_event(log_module::session, log_level::debug, "Client connected",
-            {{"client", client_id_}, {"address", order->address}, {"user", username_}});
+            {{"client", client_id()}, {"address", order->address}, {"user", username_}});
 }
 
 void session::send_connack() {
@@ -218,12 +218,12 @@ void session::send_connack() {
   if (expiry_ != packet.session_expiry) connack.session_expiry = expiry_;
   connack.receive_maximum = limits_->receive_maximum;
   connack.topic_alias_maximum = limits_->max_topic_alias;
-  if (order->assigned_client_id) connack.assigned_client_id = client_id_;
+  if (order->assigned_client_id) connack.assigned_client_id = client_id();
   const auto most = limits_->max_keep_alive;
   if (most != 0 && (packet.keep_alive == 0 || packet.keep_alive > most))
     connack.server_keep_alive = most;
   if (packet.request_response_information)
-    connack.response_information = "response/" + client_id_ + "/";
+    connack.response_information = "response/" + client_id() + "/";
   connack.authentication_method = packet.authentication_method;
   connack.authentication_data = order->authentication_data;
   device_->accepted(who_->id(), strong(*this), *this, connack);
@@ -248,8 +248,8 @@ void session::on_gone(const client_gone& gone) {
   // The connection does not know why it was closed from here.
   const std::string why = clean_goodbye_ ? "The client said goodbye" : gone.why;
   log_event(log_module::session, log_level::debug, "Client disconnected",
-            {{"client", client_id_}, {"why", why}});
-  if (context_.client_event) context_.client_event(false, client_id_, username_, {}, why);
+            {{"client", client_id()}, {"why", why}});
+  if (context_.client_event) context_.client_event(false, client_id(), username_, {}, why);
   say_farewell(why);
   go_offline();
   if (expiry_ == 0) return end();
@@ -331,7 +331,7 @@ void session::loaded(storage::session_contents contents) {
 storage::session_record session::record(std::int64_t disconnected_at) const {
   storage::session_record r;
   r.id = who_->id();
-  r.client_id = client_id_;
+  r.client_id = client_id();
   r.username = username_;
   r.version = version_;
   r.expiry = expiry_;

@@ -26,7 +26,6 @@ namespace troupe::broker {
 /// kept of it.
 struct session_birth {
   subscriber_ptr who;
-  std::string client_id;
   session_shard_actor shard;
   bool woken = false;
   storage::session_record record;  // if woken
@@ -59,7 +58,7 @@ class session final : public runtime::lean_actor,
   session_id stored_as() const { return who_->id(); }
   client_view look() const;
   client_view::details look_closer() const;
-  const std::string& client_id() const noexcept { return client_id_; }
+  const std::string& client_id() const noexcept { return who_->client_id(); }
   const std::string& username() const noexcept { return username_; }
   /// Null: it has done nothing yet.
   const client_counts* traffic() const noexcept { return counts_.get(); }
@@ -219,7 +218,19 @@ class session final : public runtime::lean_actor,
   publish_item& second_choice_for(const troupe::session::delivery& message);
   bool begin_anew(std::uint64_t with_epoch);
   void count_aside(publish_item& item, std::uint64_t stored_order);
-  storage::transaction& writes();
+  struct pending_writes {
+    storage::transaction writes;
+    std::vector<after_commit> after;
+  };
+  storage::transaction& writes() {
+    if (!pending_) pending_ = std::make_unique<pending_writes>();
+    return pending_->writes;
+  }
+  /// Once the transaction at hand is committed.
+  void then(after_commit what) {
+    writes();
+    pending_->after.push_back(what);
+  }
 
   void device_lost() noexcept override { device_ = nullptr; }
   void on_timer() override;
@@ -240,12 +251,11 @@ class session final : public runtime::lean_actor,
   void take_time(observe::latency_stage stage, client_counts::timed_exchange& of);
   /// This node is cut off from the majority and from whoever keeps the session.
   bool kept_out_of_reach() const;
-  auth::identity identity() const { return {client_id_, username_, loopback_}; }
+  auth::identity identity() const { return {client_id(), username_, loopback_}; }
 
   broker_context& context_;
   std::shared_ptr<const broker_limits> limits_;
   subscriber_ptr who_;
-  std::string client_id_;
   std::uint64_t client_hash_;  // cluster::stable_hash() of it
   session_shard_actor shard_;
   troupe::session::inbound_flow inbound_;
@@ -295,8 +305,6 @@ class session final : public runtime::lean_actor,
   // At the end: what shared subscriptions left in the store goes to other members.
   static constexpr std::uint64_t hand_over_token = 1ULL << 63;
   static constexpr std::uint64_t replay_token = 1ULL << 62;
-  std::uint64_t trimmed_through_ = 0;
-  std::vector<std::uint64_t> settled_meanwhile_;  // while trim() reads
   struct handed_message {
     troupe::session::stored_place place;
     std::size_t bytes = 0;
@@ -328,6 +336,8 @@ class session final : public runtime::lean_actor,
     std::uint64_t settled_bytes = 0;
     queue_elsewhere elsewhere;          // as the owner of the shard has told, less what was settled
     std::vector<queue_drop_ptr> drops;  // while loading
+    std::uint64_t trimmed_through = 0;
+    std::vector<std::uint64_t> settled_meanwhile;  // while trim() reads
     std::map<mqtt::packet_id, mqtt::message_ptr> traced;  // of its publishes: not answered yet
   };
   void refused_at(shard_id topics);
@@ -341,8 +351,7 @@ class session final : public runtime::lean_actor,
   std::unique_ptr<retries> retries_;
 
   // Of the message at hand, see flush().
-  std::optional<storage::transaction> writes_;
-  std::vector<after_commit> after_;
+  std::unique_ptr<pending_writes> pending_;
   std::vector<std::pair<shard_id, std::shared_ptr<publish_batch>>> batches_;
   std::shared_ptr<client_batch> input_;  // at hand
 };

@@ -124,21 +124,16 @@ void session::dropped(const mqtt::message& message, troupe::session::drop_reason
   ++counts().dropped[static_cast<std::size_t>(why)];
   if (observe::log_enabled(observe::log_module::session, observe::log_level::debug))
     observe::log_limited(observe::log_module::session, observe::log_level::debug, "Message dropped",
-                         {{"client", client_id_},
+                         {{"client", client_id()},
                           {"topic", message.topic()},
                           {"reason", observe::counter_table[observe::index(what)].value}});
 }
 
 // --- to the store ------------------------------------------------------------------
 
-storage::transaction& session::writes() {
-  if (!writes_) writes_.emplace();
-  return *writes_;
-}
-
 void session::record_outgoing(mqtt::packet_id id, std::uint64_t order, bool released) {
   writes().put_outgoing(who_->id(), {id, order, released});
-  after_.push_back({after_commit::kind::outgoing, id, released});
+  then({after_commit::kind::outgoing, id, released});
 }
 
 void session::erase_outgoing(mqtt::packet_id id) {
@@ -154,12 +149,12 @@ void session::settle(const troupe::session::stored_place& place, std::size_t byt
   } else {
     who_->settle(bytes);
   }
-  if (trimming_) settled_meanwhile_.push_back(place.order);
+  if (trimming_) rare().settled_meanwhile.push_back(place.order);
 }
 
 void session::erase_received(mqtt::packet_id id) {
   writes().erase_received(who_->id(), id);
-  after_.push_back({after_commit::kind::received, id, false});
+  then({after_commit::kind::received, id, false});
 }
 
 void session::want_page(std::uint64_t after, std::uint32_t count, std::uint64_t bytes) {
@@ -206,14 +201,13 @@ void session::flush() {
     context_.remote->send(context_.remote->owner(shard).node, frame_kind::settled, number(shard),
                           settled);
   }
-  if (!writes_) return;
-  auto writes = std::move(*writes_);
-  writes_.reset();
+  if (!pending_) return;
+  const auto pending = std::move(pending_);
+  auto& writes = pending->writes;
   if (context_.remote != nullptr) writes.by(who_->id(), who_->life());
   // Most transactions only settle: nobody waits for that, and what is read later sees it.
-  if (after_.empty()) return context_.store.commit(std::move(writes), nullptr);
-  auto after = std::make_shared<std::vector<after_commit>>(std::move(after_));
-  after_.clear();
+  if (pending->after.empty()) return context_.store.commit(std::move(writes), nullptr);
+  auto after = std::make_shared<std::vector<after_commit>>(std::move(pending->after));
   ++commits_under_way_;
   const auto epoch = order_ && context_.remote != nullptr
                          ? context_.remote->owner(who_->id().shard()).epoch

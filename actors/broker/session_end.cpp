@@ -36,7 +36,7 @@ void session::on_kick(const kick& order) {
   if (order.yield) yielding_ = true;
   if (was_connected) {
     if (context_.client_event)
-      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(order.reason));
+      context_.client_event(false, client_id(), username_, {}, mqtt::to_string(order.reason));
     say_farewell(mqtt::to_string(order.reason));
     go_offline();
   }
@@ -87,7 +87,7 @@ void session::end() {
   auto over = record(now());
   over.expiry = 0;
   writes().put_session(over);
-  after_.push_back({after_commit::kind::ending, 0, false});
+  then({after_commit::kind::ending, 0, false});
 }
 
 void session::hand_over() {
@@ -145,11 +145,11 @@ void session::handed_on(const publish_outcomes& outcomes) {
 
 void session::finish_end() {
   if (stored_) {
-    writes().erase_session(who_->id(), client_id_);
+    writes().erase_session(who_->id(), client_id());
     context_.durable_sessions.fetch_sub(1);
   }
   end_told_ = true;
-  tell(shard_, session_ended{who_->id(), client_id_, strong(*this)});
+  tell(shard_, session_ended{who_->id(), client_id(), strong(*this)});
   for (auto& waiting : waiting_) tell(shard_, reopen{waiting});
   waiting_.clear();
 }
@@ -201,13 +201,12 @@ void session::vanish(mqtt::reason_code reason) {
   if (connected_) {
     if (session_trace::on(*this)) session_trace::gone(*this, mqtt::to_string(reason));
     if (context_.client_event)
-      context_.client_event(false, client_id_, username_, {}, mqtt::to_string(reason));
+      context_.client_event(false, client_id(), username_, {}, mqtt::to_string(reason));
     go_offline();
   }
   cancel_timer();
   will_.reset();
-  writes_.reset();
-  after_.clear();
+  pending_.reset();
   phase_ = phase::ending;
   end_told_ = true;
   who_->actor(nullptr);
@@ -217,7 +216,7 @@ void session::vanish(mqtt::reason_code reason) {
   }
   subscriptions_.clear();
   if (stored_) context_.durable_sessions.fetch_sub(1);
-  tell(shard_, session_ended{who_->id(), client_id_, strong(*this), true});
+  tell(shard_, session_ended{who_->id(), client_id(), strong(*this), true});
   for (auto& waiting : std::exchange(waiting_, {})) tell(shard_, reopen{waiting});
 }
 

@@ -109,7 +109,6 @@ void session_shard::open_here(const connect_order_ptr& order) {
     it->second.who = new subscriber(session_id(shard_, next_count_++), durable, false, packet.client_id);
     session_birth birth;
     birth.who = it->second.who;
-    birth.client_id = packet.client_id;
     context_.sessions.fetch_add(1);
     if (context_.remote != nullptr) context_.remote->sessions().put(it->second.who);
     start(it->second, std::move(birth), order->loop);
@@ -136,9 +135,9 @@ void session_shard::start(entry& e, session_birth birth, unsigned loop) {
 void session_shard::wake_up(entry& e, unsigned loop) {
   session_birth birth;
   birth.who = e.who;
-  birth.client_id = e.record.client_id;
   birth.woken = true;
-  birth.record = std::move(e.record);
+  birth.record = std::move(e.record());
+  e.drop_record();
   birth.subscriptions = std::move(e.subscriptions);
   birth.last = std::move(e.last);
   e.subscriptions = {};
@@ -193,7 +192,7 @@ void session_shard::erase_sleeping(entry& e) {
     if (shared) context_.shared_subscriptions.fetch_sub(1);
   }
   storage::transaction writes;
-  writes.erase_session(e.who->id(), e.record.client_id);
+  writes.erase_session(e.who->id(), e.record().client_id);
   context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
   context_.sessions.fetch_sub(1);
   context_.durable_sessions.fetch_sub(1);
@@ -218,7 +217,7 @@ void session_shard::resting(session_resting& message) {
   auto it = sessions_.find(message.record.client_id);
   if (it != sessions_.end() && it->second.awake == message.actor) {
     it->second.awake = nullptr;
-    it->second.record = std::move(message.record);
+    it->second.record() = std::move(message.record);
     it->second.subscriptions = std::move(message.subscriptions);
     if (message.last) it->second.last = std::make_unique<farewell>(std::move(*message.last));
     if (context_.remote != nullptr)
@@ -249,10 +248,10 @@ void session_shard::failed(const caf::down_msg& down) {
       sessions_.erase(it);
       return;
     }
-    e.record.id = e.who->id();
-    e.record.client_id = it->first;
-    e.record.expiry = never;
-    e.record.disconnected_at = loop().wall();
+    e.record().id = e.who->id();
+    e.record().client_id = it->first;
+    e.record().expiry = never;
+    e.record().disconnected_at = loop().wall();
     return;
   }
 }
@@ -285,7 +284,7 @@ void session_shard::restore(storage::session_record record,
     writes.put_session(record);
     context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
   }
-  e.record = std::move(record);
+  e.record() = std::move(record);
   e.subscriptions = std::move(subscriptions);
   plan_expiry(e);
   auto& place = sessions_[client_id];
@@ -315,9 +314,9 @@ void session_shard::count_next() {
 }
 
 void session_shard::plan_expiry(const entry& e) {
-  if (e.record.expiry == never) return;
-  expiries_.push({e.record.disconnected_at + std::int64_t{e.record.expiry} * 1000, e.who->id(),
-                  e.record.client_id});
+  if (e.record().expiry == never) return;
+  expiries_.push({e.record().disconnected_at + std::int64_t{e.record().expiry} * 1000, e.who->id(),
+                  e.record().client_id});
 }
 
 void session_shard::expire() {
@@ -329,7 +328,7 @@ void session_shard::expire() {
     // It may have come back, or gone, since this was planned.
     if (it == sessions_.end() || it->second.awake || it->second.who->id() != due.id) continue;
     if (it->second.at != cluster::no_node || it->second.reading) continue;
-    const auto& r = it->second.record;
+    const auto& r = it->second.record();
     if (r.disconnected_at + std::int64_t{r.expiry} * 1000 > now) continue;
     if (in_shared_group(it->second)) {
       wake_up(it->second, loop().index());

@@ -88,7 +88,6 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
   struct entry {
     subscriber_ptr who;
     caf::strong_actor_ptr awake;  // null: asleep
-    storage::session_record record;  // asleep
     std::vector<storage::subscription_record> subscriptions;  // asleep
     /// As the owner: the node where it is awake, if not here.
     cluster::node_id at = cluster::no_node;
@@ -98,6 +97,20 @@ class session_shard final : public runtime::lean_actor, private runtime::timer_e
     std::uint64_t life = 0;
     bool reading = false;    // its record comes from the store
     bool unclaimed = false;  // it was connected when the owner was lost: to be told by its node
+
+    /// Of a session that is asleep. One that is awake has none, for it would take 230 bytes.
+    storage::session_record& record() {
+      if (!record_) record_ = std::make_unique<storage::session_record>();
+      return *record_;
+    }
+    const storage::session_record& record() const {
+      static const storage::session_record none;
+      return record_ ? *record_ : none;
+    }
+    void drop_record() noexcept { record_.reset(); }
+
+   private:
+    std::unique_ptr<storage::session_record> record_;
   };
   /// A CONNECT, of a connection here or of another node.
   struct opening {

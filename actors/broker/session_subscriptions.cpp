@@ -36,7 +36,7 @@ void session::on_subscribe(const mqtt::subscribe_packet& packet) {
   if (session_trace::on(*this)) session_trace::subscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
-    after_.push_back({after_commit::kind::change, token, false});
+    then({after_commit::kind::change, token, false});
     writes();
   }
   ++change.waiting;
@@ -113,7 +113,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
   if (session_trace::on(*this)) session_trace::unsubscribe(*this, packet, change.answer);
   if (durable() && change.waiting > 0) {
     ++change.waiting;
-    after_.push_back({after_commit::kind::change, token, false});
+    then({after_commit::kind::change, token, false});
   }
   ++change.waiting;
   changes_.emplace(token, std::move(change));

@@ -20,14 +20,14 @@ void session::trim() {
   const bool wanted = limits_->full_queue == troupe::session::queue_policy::drop_oldest &&
                       !who_->has_room(0, limits_->max_queued_messages + 1, limits_->max_queued_bytes);
   if (!wanted) {
-    trimmed_through_ = 0;
+    if (rare_) rare_->trimmed_through = 0;
     return who_->trimmed();
   }
   trimming_ = true;
   ++commits_under_way_;  // no sleep meanwhile
   flush();
   context_.store.read_owed(
-      who_->id(), trimmed_through_, trim_page, trim_bytes,
+      who_->id(), rare().trimmed_through, trim_page, trim_bytes,
       [self = strong(*this), this](storage::owed_page page) {
         auto kept = std::make_shared<storage::owed_page>(std::move(page));
         tell(self, deferred{[this, kept] { trim_page_read(*kept); }});
@@ -37,11 +37,11 @@ void session::trim() {
 void session::trim_page_read(const storage::owed_page& page) {
   trimming_ = false;
   --commits_under_way_;
-  const auto settled = std::exchange(settled_meanwhile_, {});
+  const auto settled = std::exchange(rare().settled_meanwhile, {});
   if (phase_ != phase::active) return;
   for (const auto& m : page.messages) {
     if (who_->has_room(0, limits_->max_queued_messages + 1, limits_->max_queued_bytes)) break;
-    trimmed_through_ = m.place.order;
+    rare().trimmed_through = m.place.order;
     if (std::find(settled.begin(), settled.end(), m.place.order) != settled.end()) continue;
     troupe::session::delivery d;
     d.body = m.body;
@@ -50,7 +50,7 @@ void session::trim_page_read(const storage::owed_page& page) {
   }
   if (page.failed || page.messages.empty()) {
     // All that is left is on its way to the client.
-    trimmed_through_ = 0;
+    rare().trimmed_through = 0;
     return who_->trimmed();
   }
   trim();

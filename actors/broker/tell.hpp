@@ -28,14 +28,18 @@ void tell(const caf::strong_actor_ptr& to, Message message) {
 }
 
 /// The same, but an idle receiver that may run on this loop handles it before
-/// this returns: no queue, no wake-up, and what it needs is still in the cache.
-/// For callers that are done with their own state.
+/// this returns: no queue, no allocation, and what it needs is still in the cache.
+/// For callers that are done with their own state. The message is moved from only if its
+/// receiver handles it later or takes what is in it.
 template <class Message>
-void tell_now(const caf::strong_actor_ptr& to, Message message) {
-  auto* loop = runtime::run_loop::current();
-  if (loop != nullptr) loop->offer_now();
-  tell(to, std::move(message));
-  if (loop != nullptr) loop->take_offer();  // the receiver was no lean actor, or null
+void tell_now(const caf::strong_actor_ptr& to, Message&& message) {
+  static_assert(std::is_rvalue_reference_v<decltype(message)>);
+  if (!to) return;
+  auto* here = runtime::run_loop::current();
+  auto* actor = here != nullptr ? runtime::lean_actor::from(to) : nullptr;
+  if (actor == nullptr || !actor->claim(*here)) return tell(to, std::move(message));
+  caf::mailbox_element_view<Message> passing(nullptr, caf::make_message_id(), {}, message);
+  here->run_claimed(*actor, passing);
 }
 
 /// The same, checked against the interface of the receiver.
@@ -47,7 +51,7 @@ void tell(const caf::typed_actor<Signatures...>& to, Message message) {
 }
 
 template <class... Signatures, class Message>
-void tell_now(const caf::typed_actor<Signatures...>& to, Message message) {
+void tell_now(const caf::typed_actor<Signatures...>& to, Message&& message) {
   static_assert((std::is_same_v<Signatures, caf::reacts_to<Message>> || ...),
                 "the receiver does not understand this message");
   tell_now(caf::actor_cast<caf::strong_actor_ptr>(to), std::move(message));

@@ -43,23 +43,24 @@ topic_shard::topic_shard(caf::actor_config& cfg, broker_context& context, shard_
 }
 
 void topic_shard::receive(caf::mailbox_element& m) {
-  if (auto* request = runtime::mutable_payload<publish_request>(m)) {
+  runtime::incoming in(m);
+  if (auto* request = in.as<publish_request>()) {
     if (role_)
       role_->publish(std::move(request->batch));
     else
       publish(std::move(request->batch));
     count_open();
-  } else if (auto* done = runtime::mutable_payload<commit_done>(m)) {
+  } else if (auto* done = in.as<commit_done>()) {
     committed(*done);
     count_open();
-  } else if (auto* change = runtime::mutable_payload<route_change>(m)) {
+  } else if (auto* change = in.as<route_change>()) {
     matcher_.apply(*change);
     const auto version = context_.wildcards.exact_changed();
     if (role_) return role_->route_applied(*change, version);
     if (change->token != 0)
       tell(change->answer_to,
            route_changed{change->token, change->entry, {{context_.run_id, version}}});
-  } else if (auto* question = runtime::mutable_payload<route_question>(m)) {
+  } else if (auto* question = in.as<route_question>()) {
     if (role_) return role_->ask(std::move(*question));
     std::vector<route_report> alone(1);
     alone[0].answered = true;
@@ -67,15 +68,15 @@ void topic_shard::receive(caf::mailbox_element& m) {
     question->answer(std::move(alone));
   } else if (!role_) {
     return;
-  } else if (auto* frame = runtime::mutable_payload<peer_message>(m)) {
+  } else if (auto* frame = in.as<peer_message>()) {
     role_->on(*frame);
     count_open();
-  } else if (auto* node = runtime::mutable_payload<peer_changed>(m)) {
+  } else if (auto* node = in.as<peer_changed>()) {
     // What it sends from now on is sent anew.
     if (!node->up)
       std::erase_if(refused_, [&](const auto& each) { return each.first.first == node->node; });
     role_->on(*node);
-  } else if (auto* owner = runtime::mutable_payload<owner_now>(m)) {
+  } else if (auto* owner = in.as<owner_now>()) {
     // The new owner does all that is not answered, in its order.
     if (owner->shard == shard_ && role_->is_owner() &&
         (owner->owner.node != context_.remote->self() || owner->owner.epoch != role_->epoch()))
@@ -84,13 +85,13 @@ void topic_shard::receive(caf::mailbox_element& m) {
     // committed for the last epoch may be in the log or not all the same.
     hand_over(owner->shard);
     role_->on(*owner);
-  } else if (auto* told = runtime::mutable_payload<routes_announced>(m)) {
+  } else if (auto* told = in.as<routes_announced>()) {
     role_->on(*told);
-  } else if (runtime::mutable_payload<wildcards_announced>(m) != nullptr) {
+  } else if (in.as<wildcards_announced>() != nullptr) {
     role_->wildcards_came();
-  } else if (auto* majority = runtime::mutable_payload<majority_changed>(m)) {
+  } else if (auto* majority = in.as<majority_changed>()) {
     role_->on(*majority);
-  } else if (runtime::mutable_payload<peer_tick>(m) != nullptr) {
+  } else if (in.as<peer_tick>() != nullptr) {
     role_->tick();
     tick();
   }
@@ -116,6 +117,7 @@ void topic_shard::give_out(const std::shared_ptr<publish_batch>& keep) {
   last_match_.checked = false;
   publishing_ = true;
   matcher_.from(batch.client, batch.origin);
+  matcher_.several(several);
   publish_outcomes outcomes;
   for (auto& item : batch.items) {
     const bool waits = publish_one(item, several, batch.from, pending, now);
@@ -471,8 +473,9 @@ topic_shard::parcel& topic_shard::parcel_for(std::vector<parcel>& parcels,
   const auto last = parcels.size() > 16 ? parcels.size() - 16 : 0;
   for (auto at = parcels.size(); at > last && !parcels[at - 1].alike; --at)
     if (parcels[at - 1].to == to) return parcels[at - 1];
-  parcels.push_back({to, {}, nullptr, nullptr});
-  return parcels.back();
+  auto& made = parcels.emplace_back();
+  made.to = to;
+  return made;
 }
 
 void topic_shard::hand_out(std::vector<parcel>& parcels) {

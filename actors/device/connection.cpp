@@ -99,6 +99,8 @@ void connection::consume(std::string_view bytes) {
 
 std::size_t connection::parse(std::string_view bytes) {
   std::size_t used = 0;
+  // A read that an exception has ended may have left packets of another connection.
+  (void)loop_.take_batch();
   // What follows a CONNECT waits until the session is there.
   while (state_ == state::connecting || state_ == state::open ||
          (state_ == state::authenticating && admission_ && admission_->exchange)) {
@@ -156,7 +158,7 @@ bool connection::on_frame(const mqtt::frame& frame) {
     case packet_type::pingreq: {
       if (frame.flags() != 0 || !frame.body.empty())
         return fail(reason_code::malformed_packet, "Malformed PINGREQ");
-      batch().packets.emplace_back(mqtt::pingreq_packet{});
+      loop_.batch().packets.emplace_back(mqtt::pingreq_packet{});
       return true;
     }
     default:
@@ -164,22 +166,17 @@ bool connection::on_frame(const mqtt::frame& frame) {
   }
 }
 
-broker::client_batch& connection::batch() {
-  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
-  return *batch_;
-}
-
 template <class Packet>
 bool connection::add(mqtt::decoded<Packet> packet) {
   if (!packet) return fail(packet.error().reason, packet.error().sentence);
-  batch().packets.emplace_back(std::make_unique<broker::client_request>(std::move(*packet)));
+  loop_.batch().packets.emplace_back(std::make_unique<broker::client_request>(std::move(*packet)));
   return true;
 }
 
 bool connection::on_ack(const mqtt::frame& frame) {
   const auto ack = mqtt::decode_ack(frame, version_);
   if (!ack) return fail(ack.error().reason, ack.error().sentence);
-  batch().packets.emplace_back(broker::client_ack{ack->kind, ack->id, ack->reason});
+  loop_.batch().packets.emplace_back(broker::client_ack{ack->kind, ack->id, ack->reason});
   return true;
 }
 
@@ -217,13 +214,13 @@ bool connection::on_publish(const mqtt::frame& frame) {
   if (const auto most = settings_->max_message_expiry; most != 0 && (!expiry || *expiry > most))
     expiry = static_cast<std::uint32_t>(most);
   if (expiry) f.expires_at = f.received_at + std::int64_t{*expiry} * 1000;
-  batch().packets.emplace_back(broker::client_publish{mqtt::message::make(f), p.id});
+  loop_.batch().packets.emplace_back(broker::client_publish{mqtt::message::make(f), p.id});
   return true;
 }
 
 void connection::hand_over(std::size_t bytes) {
-  if (!batch_) return;
-  auto batch = std::move(batch_);
+  auto batch = loop_.take_batch();
+  if (!batch) return;
   batch->connection = number_;
   if (!gauge_) gauge_ = std::make_shared<gauge>(loop_, number_);
   batch->held.take(gauge_, bytes);
@@ -232,7 +229,11 @@ void connection::hand_over(std::size_t bytes) {
     pause(by_store);
     loop_.wait_for_store(number_);
   }
-  broker::tell_now(session_, broker::client_input{std::move(batch)});
+  // It may end this connection, but not the loop.
+  auto& loop = loop_;
+  broker::client_input input{std::move(batch)};
+  broker::tell_now(session_, std::move(input));
+  loop.give_batch(std::move(input.batch));
 }
 
 bool connection::fail(reason_code reason, const char* sentence) {

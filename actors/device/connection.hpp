@@ -96,7 +96,6 @@ class connection final : public broker::device_port,
   bool on_frame(const mqtt::frame& frame);
   bool on_publish(const mqtt::frame& frame);
   bool on_ack(const mqtt::frame& frame);
-  broker::client_batch& batch();
   template <class Packet>
   bool add(mqtt::decoded<Packet> packet);
   void hand_over(std::size_t bytes);
@@ -136,7 +135,6 @@ class connection final : public broker::device_port,
   std::unique_ptr<session::inbound_aliases> aliases_in_;
   std::unique_ptr<session::outbound_aliases> aliases_out_;
   std::shared_ptr<gauge> gauge_;
-  std::shared_ptr<broker::client_batch> batch_;  // of the read at hand
   std::string rest_;                             // begin of a packet
   caf::strong_actor_ptr session_;
   broker::device_owner* owner_ = nullptr;

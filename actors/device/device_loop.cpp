@@ -16,6 +16,7 @@ namespace {
 // to look whether it has caught up.
 constexpr std::uint64_t store_backlog_limit = 64ULL << 20;
 constexpr std::int64_t store_poll_ms = 20;
+constexpr std::size_t kept_packets = 1024;  // in the batch that is used again
 
 }  // namespace
 
@@ -98,6 +99,22 @@ void device_loop::remove(std::uint64_t number) {
   counts_.open.fetch_sub(1);
   context_.count(counter::connections_closed);
   loop_.destroy_later(std::move(node.mapped()));
+}
+
+broker::client_batch& device_loop::batch() {
+  if (!batch_) batch_ = std::move(spare_batch_);
+  if (!batch_) batch_ = std::make_shared<broker::client_batch>();
+  return *batch_;
+}
+
+void device_loop::give_batch(std::shared_ptr<broker::client_batch>&& batch) noexcept {
+  const auto done = std::move(batch);
+  if (!done || done.use_count() != 1 || done->packets.capacity() > kept_packets) return;
+  // Whoever had it before may have let go of it on another thread.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  done->held.give_back();
+  done->packets.clear();
+  spare_batch_ = done;
 }
 
 bool device_loop::store_is_behind() const {

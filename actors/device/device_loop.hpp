@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/broker/context.hpp"
+#include "actors/broker/messages.hpp"
 #include "actors/device/connect_gate.hpp"
 #include "actors/device/lag_probe.hpp"
 #include "actors/device/listener_settings.hpp"
@@ -56,6 +57,12 @@ class device_loop final : private runtime::timer_entry {
   /// Of this loop.
   observe::counter_block& counters() noexcept { return counters_; }
   observe::latency_block& latencies() noexcept { return latencies_; }
+  /// Of the read at hand: one connection at a time reads.
+  broker::client_batch& batch();
+  /// What was put into it, or null: nothing.
+  std::shared_ptr<broker::client_batch> take_batch() noexcept { return std::move(batch_); }
+  /// A batch that was handled, or null: used again if nobody else has it.
+  void give_batch(std::shared_ptr<broker::client_batch>&& batch) noexcept;
   /// Encoding space for one packet at a time.
   std::string& scratch() noexcept { return scratch_; }
 
@@ -74,6 +81,8 @@ class device_loop final : private runtime::timer_entry {
   std::unordered_map<std::uint64_t, std::unique_ptr<connection>> connections_;
   std::vector<std::uint64_t> waiting_for_store_;
   std::string scratch_;
+  std::shared_ptr<broker::client_batch> batch_;
+  std::shared_ptr<broker::client_batch> spare_batch_;
   std::uint64_t next_number_;
   std::unique_ptr<lag_probe> probe_;  // made on the loop, with the first connection
 };

@@ -22,16 +22,14 @@ void lean_actor::launch(run_loop* home) {
 }
 
 void lean_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
-  auto* here = run_loop::current();
-  const bool at_once = here != nullptr && here->take_offer();
   depth_.fetch_add(1, std::memory_order_relaxed);
   switch (mailbox_.push(what)) {
     case lean_mailbox::pushed::queued:
       break;
     case lean_mailbox::pushed::wake:
       caf::intrusive_ptr_add_ref(ctrl());
-      woken(here);
-      if (!at_once || !may_run_on(*here) || !here->resume_now(this)) wake();
+      woken(run_loop::current());
+      wake();
       break;
     case lean_mailbox::pushed::closed:
       depth_.fetch_sub(1, std::memory_order_relaxed);
@@ -40,9 +38,20 @@ void lean_actor::enqueue(caf::mailbox_element_ptr what, caf::execution_unit*) {
   }
 }
 
+bool lean_actor::claim(run_loop& here) noexcept {
+  if (!here.may_nest() || !may_run_on(here) || !mailbox_.try_wake()) return false;
+  if (may_run_on(here)) [[likely]]
+    return true;
+  // It ran elsewhere in between and has moved: awake now, it finds what is sent to it there.
+  caf::intrusive_ptr_add_ref(ctrl());
+  wake();
+  return false;
+}
+
 bool lean_actor::may_run_on(const run_loop& here) const noexcept {
   const auto* home = home_.load(std::memory_order_acquire);
-  return (home == nullptr || home == &here) && &here.system() == &home_system();
+  if (home != nullptr) return home == &here;
+  return &here.system() == &home_system();
 }
 
 void lean_actor::wake() {
@@ -59,10 +68,17 @@ void lean_actor::wake() {
 
 caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
                                                  std::size_t max_messages) {
+  return run(host, max_messages, nullptr);
+}
+
+/// `first`: a message that did not come by the mailbox.
+caf::resumable::resume_result lean_actor::run(caf::execution_unit* host, std::size_t max_messages,
+                                              caf::mailbox_element* first) {
   if (state_ == state::ended) return done;
   auto* here = run_loop::current();
   std::size_t handled = 0;
   std::size_t told = 0;
+  std::size_t passed = first != nullptr ? 1 : 0;  // was never in the mailbox
   // Time of runs that are over, this one's up to the last settling among them. What ran inside
   // of this run since then is in it, too, and is not this actor's own time.
   std::uint64_t nowhere = 0;
@@ -71,21 +87,23 @@ caf::resumable::resume_result lean_actor::resume(caf::execution_unit* host,
   // Before anybody else may run this actor.
   const auto settle = [&] {
     const auto with_this = ticks() - start;
-    account(handled - told, with_this - ran);
+    account(handled - told, std::exchange(passed, 0), with_this - ran);
     ran = with_this;
     told = handled;
   };
   while (handled < max_messages) {
-    auto m = mailbox_.pop();
-    if (!m) {
+    if (auto* now = std::exchange(first, nullptr)) {
+      ++handled;
+      handle(*now, host);
+    } else if (auto m = mailbox_.pop()) {
+      ++handled;
+      handle(*m, host);
+    } else {
       // Whoever wakes us after try_sleep() may run us at once elsewhere.
       settle();
       if (mailbox_.try_sleep()) return awaiting_message;
       continue;
     }
-    ++handled;
-    handle(*m, host);
-    m.reset();
     if (state_ == state::quitting) {
       settle();
       terminate(host);
@@ -173,13 +191,15 @@ actor_row lean_actor::row() const {
 
 void lean_actor::describe(actor_description&) const {}
 
-void lean_actor::account(std::size_t handled, std::uint64_t busy_ticks) noexcept {
+void lean_actor::account(std::size_t handled, std::size_t passed,
+                         std::uint64_t busy_ticks) noexcept {
   // Counters of two processors may differ by a little.
   if (static_cast<std::int64_t>(busy_ticks) > 0)
     busy_ticks_.store(busy_ticks_.load(std::memory_order_relaxed) + busy_ticks,
                       std::memory_order_relaxed);
   if (handled == 0) return;
-  depth_.fetch_sub(static_cast<std::uint32_t>(handled), std::memory_order_relaxed);
+  if (handled != passed)
+    depth_.fetch_sub(static_cast<std::uint32_t>(handled - passed), std::memory_order_relaxed);
   handled_.store(handled_.load(std::memory_order_relaxed) + handled, std::memory_order_relaxed);
   if (auto* here = run_loop::current()) here->count_messages(handled);
 }

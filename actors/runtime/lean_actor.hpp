@@ -57,6 +57,16 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   /// a home on any thread, at any time.
   virtual void describe(actor_description& to) const;
 
+  /// The actor behind a handle, if it is a lean one that still can be called, or nullptr. Any thread.
+  static lean_actor* from(const caf::strong_actor_ptr& handle) noexcept {
+    auto* actor = handle->get();
+    return actor->getf(lean_flag) ? static_cast<lean_actor*>(actor) : nullptr;
+  }
+  /// Makes an idle actor the caller's, which runs it at once by run_loop::run_claimed(): no queue
+  /// and no allocation for the message. False if it is not idle or may not run on `here`, the
+  /// loop of the caller.
+  bool claim(run_loop& here) noexcept;
+
   // -- CAF ---------------------------------------------------------------------
   using caf::abstract_actor::enqueue;
   void enqueue(caf::mailbox_element_ptr what, caf::execution_unit* host) override;
@@ -67,7 +77,7 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   void on_destroy() override;
 
  protected:
-  explicit lean_actor(caf::actor_config& cfg) : caf::monitorable_actor(cfg) {}
+  explicit lean_actor(caf::actor_config& cfg) : caf::monitorable_actor(cfg) { setf(lean_flag); }
 
   /// Handles one message. An exception ends the actor with an error, never
   /// the process.
@@ -143,9 +153,12 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
 
  private:
   friend class loop_coordinator;
+  friend class run_loop;
   template <class A, class... Ts>
   friend caf::actor spawn_lean(caf::actor_system&, run_loop*, Ts&&...);
 
+  // CAF's own flags end at 0x2000.
+  static constexpr int lean_flag = 0x1000'0000;
   enum class state : std::uint8_t { running, quitting, ended };
   struct route {
     caf::strong_actor_ptr to;
@@ -156,10 +169,12 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
 
   route way_back(caf::mailbox_element& m);
   void launch(run_loop* home);
+  resume_result run(caf::execution_unit* host, std::size_t max_messages,
+                    caf::mailbox_element* first);
   void wake();
   bool may_run_on(const run_loop& here) const noexcept;
   void handle(caf::mailbox_element& m, caf::execution_unit* host);
-  void account(std::size_t handled, std::uint64_t busy_ticks) noexcept;
+  void account(std::size_t handled, std::size_t passed, std::uint64_t busy_ticks) noexcept;
   void woken(run_loop* here) noexcept;
   void still_behind(run_loop& here) noexcept;
   void terminate(caf::execution_unit* host);

@@ -32,6 +32,15 @@ class lean_mailbox {
   /// the next push answers `wake` and another thread may be the reader.
   bool try_sleep() noexcept;
 
+  /// Wakes a sleeping reader without a message: the caller is the reader now, until try_sleep().
+  /// False if it is awake or has ended. Any thread.
+  bool try_wake() noexcept {
+    element* expected = sleeping_mark();
+    return newest_.load(std::memory_order_relaxed) == expected &&
+           newest_.compare_exchange_strong(expected, nullptr, std::memory_order_acq_rel,
+                                           std::memory_order_relaxed);
+  }
+
   /// Reader: no message enters any more; pop() still gives what is inside.
   void close() noexcept;
 

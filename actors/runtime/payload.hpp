@@ -18,8 +18,8 @@ bool holds(const caf::type_erased_tuple& xs, std::size_t pos) noexcept {
   if constexpr (caf::type_nr<T>::value != 0) {
     return true;
   } else {
-    const auto* type = xs.type(pos).second;
-    return type == &typeid(T) || (type != nullptr && *type == typeid(T));
+    // One program, so one type_info of each type: no names to compare.
+    return xs.type(pos).second == &typeid(T);
   }
 }
 
@@ -69,5 +69,23 @@ T* mutable_payload(caf::mailbox_element& m, caf::atom_value name) {
   if (!content_is<caf::atom_value, T>(xs) || xs.get_as<caf::atom_value>(0) != name) return nullptr;
   return static_cast<T*>(xs.get_mutable(1));
 }
+
+/// A message for receivers that know many types: what it is made of is asked once.
+class incoming {
+ public:
+  explicit incoming(caf::mailbox_element& m)
+      : content_(m.content()), type_(content_.size() == 1 ? content_.type(0).second : nullptr) {}
+
+  /// As mutable_payload(), of a type that is not CAF's own.
+  template <class T>
+  T* as() {
+    static_assert(caf::type_nr<T>::value == 0);
+    return type_ == &typeid(T) ? static_cast<T*>(content_.get_mutable(0)) : nullptr;
+  }
+
+ private:
+  caf::type_erased_tuple& content_;
+  const std::type_info* type_;
+};
 
 }  // namespace troupe::runtime

@@ -1,5 +1,6 @@
 #include "actors/runtime/run_loop.hpp"
 
+#include "actors/runtime/lean_actor.hpp"
 #include "actors/runtime/loop_actor_clock.hpp"
 #include "actors/runtime/loop_coordinator.hpp"
 #include "protocol/net/poller.hpp"
@@ -21,8 +22,6 @@ constexpr std::size_t max_resumes = 256;
 constexpr std::size_t resumes_between_checks = 16;
 constexpr std::uint64_t max_resume_ns = 1'000'000;
 constexpr std::size_t max_outbox = 64;
-// A device's session, its topic shard, the session that receives.
-constexpr unsigned max_nesting = 3;
 constexpr std::int64_t longest_sleep_ms = 60'000;
 
 std::uint64_t read_ns() {
@@ -226,7 +225,11 @@ std::size_t run_loop::drain_inbox() {
 }
 
 void run_loop::resume(caf::resumable* job, std::size_t max_messages) {
-  switch (job->resume(this, max_messages)) {
+  resumed(job, job->resume(this, max_messages));
+}
+
+void run_loop::resumed(caf::resumable* job, caf::resumable::resume_result result) {
+  switch (result) {
     case caf::resumable::resume_later:
       queue_.push(job);
       break;
@@ -239,13 +242,13 @@ void run_loop::resume(caf::resumable* job, std::size_t max_messages) {
   }
 }
 
-bool run_loop::resume_now(caf::resumable* job) {
-  if (nesting_ == max_nesting || !now_allowed_) return false;
+void run_loop::run_claimed(lean_actor& actor, caf::mailbox_element& first) {
+  // It may end, and lose its last handle.
+  caf::intrusive_ptr_add_ref(actor.ctrl());
   ++nesting_;
-  resume(job, throughput);
+  resumed(&actor, actor.run(this, throughput, &first));
   --nesting_;
   stats_.resumes.add(1);
-  return true;
 }
 
 std::size_t run_loop::resume_actors() {

@@ -12,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <caf/execution_unit.hpp>
 #include <caf/fwd.hpp>
+#include <caf/resumable.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -28,6 +29,7 @@ class poller;
 
 namespace troupe::runtime {
 
+class lean_actor;
 class loop_actor_clock;
 class loop_coordinator;
 
@@ -59,14 +61,11 @@ class run_loop final : public caf::execution_unit {
   /// The coordinator that owns this loop. Any thread.
   loop_coordinator& coordinator() const noexcept { return owner_; }
 
-  /// The next message that the caller sends may be handled before the send
-  /// returns, if its receiver is idle and may run here; see tell_now().
-  void offer_now() noexcept { now_offered_ = true; }
-  /// Whether that was offered; it is no longer. For lean actors.
-  bool take_offer() noexcept { return std::exchange(now_offered_, false); }
-  /// Runs the idle actor at once, whose reference was taken for the loop; false,
-  /// and nothing happens, if too many run inside each other already.
-  bool resume_now(caf::resumable* job);
+  /// Whether an actor may run inside of the one that sends to it: not too many are so already.
+  bool may_nest() const noexcept { return nesting_ < max_nesting && now_allowed_; }
+  /// Has an actor that lean_actor::claim() has made the caller's handle `first`, which the caller
+  /// keeps, and what has come meanwhile.
+  void run_claimed(lean_actor& actor, caf::mailbox_element& first);
 
   /// For sockets of Asio. From outside of its handlers post through
   /// run_loop::post(): the loop does not see what is posted to Asio.
@@ -126,6 +125,8 @@ class run_loop final : public caf::execution_unit {
   friend class lean_actor;
   using doomed = std::unique_ptr<void, void (*)(void*)>;
   static constexpr std::size_t scratch_size = 64 * 1024;
+  // A device's session, its topic shard, the session that receives.
+  static constexpr unsigned max_nesting = 3;
 
   // -- for the coordinator ---------------------------------------------------
   void run();
@@ -144,6 +145,7 @@ class run_loop final : public caf::execution_unit {
   std::size_t resume_actors();
   std::size_t resume_one(random& seed);
   void resume(caf::resumable* job, std::size_t max_messages);
+  void resumed(caf::resumable* job, caf::resumable::resume_result result);
   std::size_t fire_timers();
   std::size_t end_turn();
   void flush_outboxes();
@@ -163,9 +165,8 @@ class run_loop final : public caf::execution_unit {
   std::unique_ptr<boost::asio::io_context> io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_io_;
   net::poller& sockets_;  // of io_
-  bool now_offered_ = false;
   bool now_allowed_ = true;  // a test's seed says whether
-  unsigned nesting_ = 0;     // of resume_now()
+  unsigned nesting_ = 0;     // of run_claimed()
   std::uint64_t ran_ticks_ = 0;  // in runs of lean actors that are over; for their own record
   loop_actor_clock* actor_clock_ = nullptr;  // set for the loop that drives CAF's delays
 

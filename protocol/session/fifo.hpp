@@ -22,13 +22,15 @@ class fifo {
   auto begin() const noexcept { return items_.begin() + static_cast<std::ptrdiff_t>(head_); }
   auto end() const noexcept { return items_.end(); }
 
-  void push_back(T item) {
+  void push_back(T&& item) { emplace_back(std::move(item)); }
+  template <class... Parts>
+  T& emplace_back(Parts&&... parts) {
     if (head_ > 32 && head_ * 2 > items_.size()) compact();
-    items_.push_back(std::move(item));
+    return items_.emplace_back(std::forward<Parts>(parts)...);
   }
   void pop_front() {
-    items_[head_] = T{};
-    if (++head_ == items_.size()) release();
+    if (head_ + 1 == items_.size()) return release();
+    items_[head_++] = T{};
   }
   void clear() {
     items_.clear();

@@ -20,7 +20,7 @@ outbound_flow::outbound_flow(const session_limits& limits, bool durable)
 
 // --- messages from the topic shards and from the store ----------------------
 
-void outbound_flow::offer(delivery message, std::int64_t now, session_effects& fx, bool patient) {
+void outbound_flow::offer(delivery&& message, std::int64_t now, session_effects& fx, bool patient) {
   if (message.level == mqtt::qos::at_most_once) {
     if (!has_client_) return;
     if (unsendable(message, now, fx)) return;
@@ -41,11 +41,20 @@ void outbound_flow::offer(delivery message, std::int64_t now, session_effects& f
     if (reading_ && held(order)) return;
     if (++live_count_ >= floor_refresh) request_page(fx);
   }
+  // The way of a sparse message: nothing is before it.
+  if (queue_.empty() && !resending_ && !stored_mode_ && has_client_ && may_start(fx) &&
+      (message.stored || make_room(bytes_of(message), fx))) {
+    if (unsendable(message, now, fx)) {
+      if (message.stored) settle(message, fx);
+      return;
+    }
+    if (auto* x = admit(std::move(message))) return start(*x, now, fx);
+  }
   enqueue(std::move(message), fx);
   pump(now, fx);
 }
 
-void outbound_flow::enqueue(delivery message, session_effects& fx) {
+void outbound_flow::enqueue(delivery&& message, session_effects& fx) {
   const auto bytes = bytes_of(message);
   if (message.stored) {
     const bool full =
@@ -136,7 +145,9 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
       queue_.push_back(std::move(message));
       continue;
     }
-    inflight_.push_back({it->id, stage::sent, true, true, false, true, false, false, std::move(message)});
+    auto& x = inflight_.emplace_back(std::move(message));
+    x.id = it->id;
+    x.transmitted = x.resend = x.recorded = true;
     ids_ascend_ = false;
     ++inflight_count_;
     resending_ = true;
@@ -177,35 +188,53 @@ std::uint32_t outbound_flow::window() const noexcept {
 void outbound_flow::pump(std::int64_t now, session_effects& fx) {
   if (!has_client_) return;
   if (resending_) resend(now, fx);
-  while (!resending_ && outstanding_ < window() && !queue_.empty() && fx.writable()) {
+  while (!resending_ && !queue_.empty() && may_start(fx)) {
     if (!start_next(now, fx)) break;
   }
   if (stored_mode_) request_page(fx);
 }
 
+bool outbound_flow::may_start(session_effects& fx) const {
+  return outstanding_ < window() && fx.writable();
+}
+
 bool outbound_flow::start_next(std::int64_t now, session_effects& fx) {
-  delivery message = std::move(queue_.front());
-  queued_bytes_ -= bytes_of(message);
-  queue_.pop_front();
+  auto& message = queue_.front();
   if (unsendable(message, now, fx)) {
-    if (message.stored) settle(message, fx);
+    const delivery gone = std::move(message);
+    queued_bytes_ -= bytes_of(gone);
+    queue_.pop_front();
+    if (gone.stored) settle(gone, fx);
     return true;
   }
+  const auto bytes = bytes_of(message);
+  auto* x = admit(std::move(message));
+  if (x == nullptr) return false;
+  queued_bytes_ -= bytes;
+  queue_.pop_front();
+  start(*x, now, fx);
+  return true;
+}
+
+/// Null: no packet id is free, though the window is far smaller than their number.
+outbound_flow::exchange* outbound_flow::admit(delivery&& message) {
   const auto id = next_id();
-  if (id == 0) return false;  // the window is far smaller than the number space
-  const bool record = message.stored && message.level == mqtt::qos::exactly_once;
-  const auto order = message.stored.order;
-  inflight_.push_back({id, record ? stage::recording : stage::sent, false, false, true, record,
-                       false, false, std::move(message)});
+  if (id == 0) return nullptr;
+  auto& x = inflight_.emplace_back(std::move(message));
+  x.id = id;
+  x.counted = true;
   ++inflight_count_;
   ++outstanding_;
-  if (record) {
-    ++recording_;
-    fx.record_outgoing(id, order, false);
-  } else {
-    transmit(inflight_.back(), now, fx);
-  }
-  return true;
+  return &x;
+}
+
+void outbound_flow::start(exchange& x, std::int64_t now, session_effects& fx) {
+  if (!x.message.stored || x.message.level != mqtt::qos::exactly_once)
+    return transmit(x, now, fx);
+  x.at = stage::recording;
+  x.recorded = true;
+  ++recording_;
+  fx.record_outgoing(x.id, x.message.stored.order, false);
 }
 
 bool outbound_flow::unsendable(const delivery& message, std::int64_t now, session_effects& fx) {

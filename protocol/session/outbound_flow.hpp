@@ -45,7 +45,7 @@ class outbound_flow {
   /// A message for the client, `now` in wall milliseconds. Without a client, messages of clean sessions
   /// are dropped by the caller; those of durable ones are noted here.
   /// QoS 0 is sent at once or, if the connection is full, dropped unless `patient`.
-  void offer(delivery message, std::int64_t now, session_effects& fx, bool patient = false);
+  void offer(delivery&& message, std::int64_t now, session_effects& fx, bool patient = false);
   /// The answer to want_page().
   void page(std::vector<delivery> messages, bool end, std::uint64_t through, std::int64_t now,
             session_effects& fx);
@@ -109,6 +109,10 @@ class outbound_flow {
  private:
   enum class stage : std::uint8_t { recording, sent, releasing, released, done };
   struct exchange {
+    exchange() = default;
+    explicit exchange(delivery&& what) noexcept : message(std::move(what)) {}
+
+    delivery message;
     mqtt::packet_id id = 0;
     stage at = stage::sent;
     bool transmitted = false;  // on some connection: the next time is a DUP
@@ -117,11 +121,13 @@ class outbound_flow {
     bool recorded = false;     // the store has, or will have, a record of it
     bool failed = false;       // it could not be written: again with the next client
     bool again = false;        // that is under way: what comes behind waits for it
-    delivery message;
   };
 
   static std::uint64_t bytes_of(const delivery& d) noexcept { return d.body->footprint(); }
-  void enqueue(delivery message, session_effects& fx);
+  void enqueue(delivery&& message, session_effects& fx);
+  bool may_start(session_effects& fx) const;
+  exchange* admit(delivery&& message);
+  void start(exchange& x, std::int64_t now, session_effects& fx);
   bool make_room(std::size_t bytes, session_effects& fx);
   void resend(std::int64_t now, session_effects& fx);
   bool start_next(std::int64_t now, session_effects& fx);

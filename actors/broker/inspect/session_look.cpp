@@ -17,8 +17,8 @@ std::string counted(std::size_t n, std::string_view what) {
 }  // namespace
 
 void session::describe(runtime::actor_description& to) const {
-  to.serves = client_id_;
-  std::uint64_t bytes = sizeof(session) + control_block_bytes + 2 * client_id_.capacity() +
+  to.serves = client_id();
+  std::uint64_t bytes = sizeof(session) + control_block_bytes + client_id().capacity() +
                         username_.capacity() + outbound_.queued_bytes() +
                         outbound_.inflight() * sizeof(troupe::session::delivery);
   for (const auto& [filter, terms] : subscriptions_) bytes += subscription_bytes + filter.size();
@@ -50,7 +50,7 @@ void session::describe(runtime::actor_description& to) const {
 
 client_view session::look() const {
   client_view v;
-  v.client_id = client_id_;
+  v.client_id = client_id();
   v.username = username_;
   v.version = version_;
   if (device_ != nullptr) v.device = device_->look();

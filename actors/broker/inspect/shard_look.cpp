@@ -42,7 +42,7 @@ bool session_shard::list(listing_place& place, const std::function<bool()>& goes
     for (auto it = sessions_.begin(place.next); it != sessions_.end(place.next); ++it) {
       const auto& [client_id, e] = *it;
       if (!e.awake && e.at != cluster::no_node) continue;  // told by the node where it is awake
-      visit({client_id, *e.who, e.awake, e.record, e.subscriptions, e.last.get()});
+      visit({client_id, *e.who, e.awake, e.record(), e.subscriptions, e.last.get()});
     }
   }
   return true;
@@ -54,7 +54,7 @@ void session_shard::find(const std::string& client_id,
   if (it == sessions_.end()) return;
   const auto& e = it->second;
   if (!e.awake && e.at != cluster::no_node) return;
-  visit({client_id, *e.who, e.awake, e.record, e.subscriptions, e.last.get()});
+  visit({client_id, *e.who, e.awake, e.record(), e.subscriptions, e.last.get()});
 }
 
 bool session_shard::kick_client(const std::string& client_id) {

@@ -27,7 +27,7 @@ void session::route_once(client_publish& publish,
   if (known && refuses_at(topics)) return taken(accepted.token, mqtt::reason_code::quota_exceeded);
   if (known) return route({std::move(publish.body), accepted.token, 0, from, true});
   writes().put_received(who_->id(), {publish.id, from, false});
-  after_.push_back({after_commit::kind::noted, accepted.token, false});
+  then({after_commit::kind::noted, accepted.token, false});
   of.noted.emplace(accepted.token, noted_publish{std::move(publish.body), from, input_});
 }
 
@@ -75,7 +75,7 @@ void session::taken(std::uint64_t token, mqtt::reason_code reason) {
   }
   // The client may use the packet id for another message when it hears of this.
   writes().erase_received(who_->id(), id);
-  after_.push_back({after_commit::kind::taken, token, false, reason});
+  then({after_commit::kind::taken, token, false, reason});
 }
 
 void session::refused_at(shard_id topics) {

@@ -79,11 +79,11 @@ void session_shard::node_lost(entry& e) {
                if (lost.at != cluster::no_node) return waiting_served(who->client_id());
                if (kept->failed) return node_lost(lost);  // paced by the store
                if (kept->entry) {
-                 lost.record = std::move(kept->entry->session);
+                 lost.record() = std::move(kept->entry->session);
                  lost.subscriptions = std::move(kept->entry->subscriptions);
                }
-               lost.record.id = who->id();
-               lost.record.client_id = who->client_id();
+               lost.record().id = who->id();
+               lost.record().client_id = who->client_id();
                announce_presence(lost);
                context_.sessions.fetch_add(1);
                context_.durable_sessions.fetch_add(1);
@@ -105,7 +105,7 @@ void session_shard::end_of_lost(const subscriber_ptr& who) {
                if (kept->failed) return end_of_lost(who);
                entry e;
                e.who = who;
-               e.record.client_id = who->client_id();
+               e.record().client_id = who->client_id();
                if (kept->entry) e.subscriptions = std::move(kept->entry->subscriptions);
                context_.sessions.fetch_add(1);
                context_.durable_sessions.fetch_add(1);
@@ -122,14 +122,14 @@ void session_shard::mark_lost(entry& e) {
     e.who->online(false);
     announce_presence(e);
   }
-  if (e.record.disconnected_at == 0) {
-    e.record.disconnected_at = loop().wall();
+  if (e.record().disconnected_at == 0) {
+    e.record().disconnected_at = loop().wall();
     storage::transaction writes;
-    writes.put_session(e.record);
+    writes.put_session(e.record());
     context_.store.commit(std::move(writes), [](const storage::commit_result&) {});
   }
   plan_expiry(e);
-  if (!e.record.will) return;
+  if (!e.record().will) return;
   wake_up(e, loop().index());
   tell(e.awake, wake_session{});
 }

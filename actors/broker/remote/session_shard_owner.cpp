@@ -217,7 +217,7 @@ void session_shard::adopt(storage::session_record record,
     context_.subscriptions.fetch_add(1);
     if (topics::is_shared_prefix(s.filter)) context_.shared_subscriptions.fetch_add(1);
   }
-  e.record = std::move(record);
+  e.record() = std::move(record);
   e.subscriptions = std::move(subscriptions);
   if (!e.unclaimed) plan_expiry(e);
 }
@@ -297,7 +297,7 @@ void session_shard::on_here(cluster::node_id from, const peer::SessionsHere& fra
       e.who->online(claim.disconnected_at() == 0);
       announce_presence(e);
       e.subscriptions = {};
-      e.record = {};
+      e.drop_record();
       // From now on it hears of what comes; what came before it has to read.
       peer::SessionGrant known;
       known.set_session(id.value);

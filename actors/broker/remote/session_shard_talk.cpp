@@ -124,7 +124,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
   } else {
     e.life = next_life();
     frame.set_woken(true);
-    put_state(e.record, e.subscriptions, *frame.mutable_state());
+    put_state(e.record(), e.subscriptions, *frame.mutable_state());
     const auto shared = static_cast<std::uint64_t>(
         std::count_if(e.subscriptions.begin(), e.subscriptions.end(),
                       [](const auto& s) { return topics::is_shared_prefix(s.filter); }));
@@ -132,7 +132,7 @@ void session_shard::grant(entry& e, const opening& wanted) {
     context_.shared_subscriptions.fetch_sub(shared);
     context_.sessions.fetch_sub(1);
     context_.durable_sessions.fetch_sub(1);
-    e.record = {};
+    e.drop_record();
     e.subscriptions = {};
   }
   e.who->epoch(owner_.epoch);
@@ -246,7 +246,6 @@ void session_shard::granted(const peer::SessionGrant& frame) {
     context_.remote->sessions().put(e.who);
     session_birth birth;
     birth.who = e.who;
-    birth.client_id = wanted.client_id;
     birth.woken = frame.woken();
     if (frame.woken()) {
       birth.record = record_of(frame.state());
@@ -355,7 +354,7 @@ void session_shard::rested_in_cluster(const std::string& client_id) {
   }
   auto& e = it->second;
   peer::SessionRested frame;
-  put_state(e.record, e.subscriptions, *frame.mutable_state());
+  put_state(e.record(), e.subscriptions, *frame.mutable_state());
   frame.mutable_state()->set_life(e.life);
   frame.set_to_epoch(owner_.epoch);
   context_.remote->send(owner_.node, frame_kind::session_rested, number(shard_), frame);
@@ -397,7 +396,7 @@ void session_shard::on_rested(cluster::node_id from, const peer::SessionRested& 
   e.at = cluster::no_node;
   e.who->awake_at(cluster::no_node);
   e.who->online(false);
-  e.record = record_of(frame.state());
+  e.record() = record_of(frame.state());
   e.subscriptions = subscriptions_of(frame.state());
   context_.sessions.fetch_add(1);
   context_.durable_sessions.fetch_add(1);

@@ -26,6 +26,7 @@ matcher::matcher(const broker_context& context, std::uint64_t seed)
       chooser_(seed) {}
 
 void matcher::apply(const route_change& change) {
+  found_holds_ = false;
   const auto key = key_of(change);
   auto it = exact_.find(change.filter);
   const route* now = it == exact_.end() ? nullptr : it->second.find(key);
@@ -41,6 +42,7 @@ void matcher::apply(const route_change& change) {
 }
 
 void matcher::erase_if(const std::function<bool(const subscription&)>& gone) {
+  found_holds_ = false;
   for (auto it = exact_.begin(); it != exact_.end();) {
     std::vector<std::pair<std::uint64_t, std::optional<route>>> changes;
     it->second.for_each_run([&](std::span<const route> run) {
@@ -88,7 +90,25 @@ void matcher::visit_routes(std::string_view topic, Visit&& visit) {
     auto latest = context_.wildcards.latest();
     wildcards_ = std::move(latest.routes);
     matched_version_ = latest.version;
+    found_holds_ = false;
   }
+  if (!several_) return look_up(topic, visit);
+  if (!found_holds_ || found_for_ != topic) {
+    found_.clear();
+    bool few = true;
+    look_up(topic, [&](const route& r) {
+      few = few && found_.size() < most_found;
+      if (few) found_.push_back(&r);
+    });
+    found_holds_ = few;
+    if (!few) return look_up(topic, visit);
+    found_for_.assign(topic);
+  }
+  for (const auto* r : found_) visit(*r);
+}
+
+template <class Visit>
+void matcher::look_up(std::string_view topic, Visit&& visit) {
   auto each = [&](std::span<const route> run) {
     for (const auto& r : run) visit(r);
   };

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
 #include "actors/broker/audit/route_ledger.hpp"
 #include "actors/broker/context.hpp"
 #include "actors/broker/messages.hpp"
@@ -46,6 +48,8 @@ class matcher {
     client_ = client;
     node_ = node;
   }
+  /// Whether several messages come now: their topic is often the same.
+  void several(bool value) noexcept { several_ = value; }
   /// Whom the groups of the message at hand have chosen already; null: nobody. `gone_too`: also if
   /// it is no member any more, but its session is kept.
   void known(const std::vector<storage::chosen_member>* members, bool gone_too) noexcept {
@@ -91,6 +95,8 @@ class matcher {
 
   template <class Visit>
   void visit_routes(std::string_view topic, Visit&& visit);
+  template <class Visit>
+  void look_up(std::string_view topic, Visit&& visit);
   void collect(const route& r, const mqtt::message& message, std::vector<receiver>& out);
   bool choose_known(const share_group& group, const mqtt::message& message, session_id without,
                     std::vector<receiver>& out) const;
@@ -110,6 +116,13 @@ class matcher {
   wildcard_routes wildcards_;
   std::uint64_t matched_version_ = 0;
   std::uint64_t no_local_ = 0;
+
+  /// The routes of the latest topic, if they are few and several messages come.
+  static constexpr std::size_t most_found = 16;
+  boost::container::small_vector<const route*, most_found> found_;
+  std::string found_for_;
+  bool several_ = false;
+  bool found_holds_ = false;
 
   route_ledger ledger_;
 

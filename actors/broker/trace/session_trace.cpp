@@ -81,7 +81,7 @@ trace_event client_event(trace_hop hop, std::string text) {
 trace_slots session_trace::slots(session& s, const trace_set& set) {
   if (s.trace_version_ == set.version()) return s.trace_slots_;
   s.trace_version_ = set.version();
-  auto found = set.by_client(s.client_id_);
+  auto found = set.by_client(s.client_id());
   if (set.of_addresses()) {
     if (s.order_)
       found = static_cast<trace_slots>(found | set.by_address(s.order_->address));
@@ -105,7 +105,7 @@ void session_trace::note(session& s, trace_event event) {
   const auto& set = traces.here();
   const auto to = slots(s, set);
   if (to == 0) return;
-  event.client = clipped(s.client_id_);
+  event.client = clipped(s.client_id());
   event.at_us = traces.now_us();
   set.record(to, std::move(event));
 }
@@ -117,7 +117,7 @@ void session_trace::note(session& s, const mqtt::message& message, trace_hop hop
   const auto to = static_cast<trace_slots>(slots(s, set) | set.by_message(message));
   if (to == 0) return;
   auto event = event_of(message, hop, std::move(text), std::move(reason));
-  event.client = clipped(s.client_id_);
+  event.client = clipped(s.client_id());
   event.packet = packet;
   event.at_us = traces.now_us();
   set.record(to, std::move(event));
@@ -148,7 +148,7 @@ void session_trace::connack(session& s, bool present) {
 }
 
 void session_trace::refused(session& s, const connect_order& order, mqtt::reason_code reason) {
-  trace_refused(s.context_, s.client_id_, order.address, reason, mqtt::to_string(reason));
+  trace_refused(s.context_, s.client_id(), order.address, reason, mqtt::to_string(reason));
 }
 
 void session_trace::disconnecting(session& s, mqtt::reason_code reason, std::string_view sentence) {
@@ -222,7 +222,7 @@ void session_trace::published(session& s, const client_publish& publish, bool al
   note(s, message, trace_hop::received,
        "PUBLISH " +
            terms_text(message.level(), publish.id, message.payload().size(), message.retain()) +
-           " from " + clipped(s.client_id_),
+           " from " + clipped(s.client_id()),
        {}, publish.id);
   if (allowed && s.authorizer_)
     note(s, message, trace_hop::authorized, "The access rules allow it to publish");
@@ -240,7 +240,7 @@ void session_trace::will(session& s, const mqtt::message& message, bool allowed)
   mark_published(traces, set, message, slots(s, set));
   if (!follows(s, message)) return;
   note(s, message, trace_hop::received,
-       "The will of " + clipped(s.client_id_) + ", " +
+       "The will of " + clipped(s.client_id()) + ", " +
            terms_text(message.level(), 0, message.payload().size(), message.retain()));
   if (!allowed)
     note(s, message, trace_hop::dropped,
@@ -299,7 +299,7 @@ std::string session_trace::waits(const session& s) {
 void session_trace::delivered(session& s, const troupe::session::delivery& d) {
   const auto& message = *d.body;
   if (!follows(s, message)) return;
-  auto to = "The session of " + clipped(s.client_id_);
+  auto to = "The session of " + clipped(s.client_id());
   switch (s.phase_) {
     case session::phase::ending:
       // Another member of its group gets it, which is told then.
@@ -338,7 +338,7 @@ void session_trace::written(session& s, const troupe::session::publish_out& publ
   note(s, message, trace_hop::written,
        "PUBLISH " +
            terms_text(publish.level, publish.id, message.payload().size(), publish.retain) +
-           (publish.dup ? ", again (DUP)" : "") + " to " + clipped(s.client_id_),
+           (publish.dup ? ", again (DUP)" : "") + " to " + clipped(s.client_id()),
        {}, publish.id);
 }
 
@@ -356,7 +356,7 @@ void session_trace::read_from_store(session& s,
   for (const auto& d : page) {
     if (!on(s, *d.body) || !follows(s, *d.body)) continue;
     note(s, *d.body, trace_hop::delivered,
-         "The session of " + clipped(s.client_id_) + " has read it from the store; " + waits(s));
+         "The session of " + clipped(s.client_id()) + " has read it from the store; " + waits(s));
   }
 }
 
@@ -374,7 +374,7 @@ void session_trace::acknowledged(session& s, const client_ack& ack) {
       ack.kind == mqtt::ack_kind::pubrel ? trace_hop::received : trace_hop::acknowledged;
   auto text = ack_text(ack.kind, ack.id, ack.reason);
   if (message != nullptr) {
-    if (hop == trace_hop::acknowledged) text += " of " + clipped(s.client_id_);
+    if (hop == trace_hop::acknowledged) text += " of " + clipped(s.client_id());
     return note(
         s, *message, hop, std::move(text),
         mqtt::is_error(ack.reason) ? std::string(mqtt::to_string(ack.reason)) : std::string(),
@@ -388,7 +388,7 @@ void session_trace::acknowledged(session& s, const client_ack& ack) {
 void session_trace::redirected(session& s, const troupe::session::delivery& d) {
   if (!follows(s, *d.body)) return;
   note(s, *d.body, trace_hop::redirected,
-       clipped(s.client_id_) + " does not take it: to another member of " +
+       clipped(s.client_id()) + " does not take it: to another member of " +
            (d.share ? clipped(*d.share) : std::string("its group")));
 }
 
@@ -404,26 +404,26 @@ void session_trace::dropped(session& s, const mqtt::message& message, drop_reaso
   std::string text;
   switch (why) {
     case drop_reason::queue_full:
-      text = full_text(s.client_id_, s.durable() ? s.who_->owed() : s.outbound_.queued(),
+      text = full_text(s.client_id(), s.durable() ? s.who_->owed() : s.outbound_.queued(),
                        s.durable() ? s.who_->owed_bytes() : s.outbound_.queued_bytes(), *s.limits_);
       break;
     case drop_reason::expired:
-      text = "It expired before it could be sent to " + clipped(s.client_id_);
+      text = "It expired before it could be sent to " + clipped(s.client_id());
       break;
     case drop_reason::too_large:
-      text = "It is larger than the packets that " + clipped(s.client_id_) + " takes";
+      text = "It is larger than the packets that " + clipped(s.client_id()) + " takes";
       break;
     case drop_reason::output_full:
-      text = "The write buffer of the connection of " + clipped(s.client_id_) +
+      text = "The write buffer of the connection of " + clipped(s.client_id()) +
              " is full, and QoS 0 does not wait";
       break;
     case drop_reason::not_authorized:
-      text = own ? "Refused: the access rules do not allow " + clipped(s.client_id_) +
+      text = own ? "Refused: the access rules do not allow " + clipped(s.client_id()) +
                        " to publish there"
-                 : "The access rules do not allow " + clipped(s.client_id_) + " to receive it";
+                 : "The access rules do not allow " + clipped(s.client_id()) + " to receive it";
       break;
     case drop_reason::session_ended:
-      text = "The session of " + clipped(s.client_id_) + " has ended";
+      text = "The session of " + clipped(s.client_id()) + " has ended";
       break;
   }
   note(s, message, trace_hop::dropped, std::move(text), std::string(word_of(why)));

@@ -221,9 +221,11 @@ TEST_CASE("time is charged to the actor that takes it, also if one runs inside a
   });
   auto outer = spawn_lean<scripted>(t.sys, &loop, [&](scripted& self, caf::mailbox_element&) {
     spin(std::chrono::milliseconds(1));
-    self.loop().offer_now();
-    self.send(inner, caf::ok_atom_v);
-    self.loop().take_offer();
+    auto& receiver = const_cast<lean_actor&>(lean(inner));
+    caf::atom_value word = caf::ok_atom::value;
+    caf::mailbox_element_view<caf::atom_value> passing(nullptr, caf::make_message_id(), {}, word);
+    REQUIRE(receiver.claim(self.loop()));
+    self.loop().run_claimed(receiver, passing);
     spin(std::chrono::milliseconds(1));
   });
   for (int i = 0; i < 20; ++i) caf::anon_send(outer, caf::ok_atom_v);

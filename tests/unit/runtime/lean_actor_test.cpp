@@ -125,6 +125,52 @@ TEST_CASE("an actor without a home runs where it is woken", "[lean_actor]") {
   CHECK(ok);
 }
 
+TEST_CASE("an idle actor handles a passed message inside of its sender", "[lean_actor]") {
+  threaded_system t{2};
+  std::vector<std::string> heard;
+  std::vector<bool> claimed;
+  countdown done{1};
+  const auto pass = [](scripted& self, const caf::actor& to) {
+    const auto handle = caf::actor_cast<caf::strong_actor_ptr>(to);
+    auto* receiver = lean_actor::from(handle);
+    if (receiver == nullptr || !receiver->claim(self.loop())) return false;
+    auto word = numbered{7, 1};
+    caf::mailbox_element_view<numbered> passing(nullptr, caf::make_message_id(), {}, word);
+    self.loop().run_claimed(*receiver, passing);
+    return true;
+  };
+  caf::actor outer;
+  auto inner = spawn_lean<scripted>(
+      t.sys, &t.loops().loop(0), [&](scripted& self, caf::mailbox_element& m) {
+        heard.push_back(payload<numbered>(m) != nullptr ? "passed" : "queued");
+        if (heard.back() == "queued") return self.quit(caf::exit_reason::normal);
+        claimed.push_back(pass(self, outer));  // which is at work
+      });
+  auto elsewhere = spawn_lean<scripted>(t.sys, &t.loops().loop(1),
+                                        [](scripted&, caf::mailbox_element&) {});
+  outer = spawn_lean<scripted>(t.sys, &t.loops().loop(0),
+                               [&](scripted& self, caf::mailbox_element&) {
+                                 claimed.push_back(pass(self, inner));
+                                 heard.push_back("returned");
+                                 self.send(inner, caf::ok_atom_v);
+                                 // A message waits: what is passed now must not overtake it.
+                                 claimed.push_back(pass(self, inner));
+                                 claimed.push_back(pass(self, elsewhere));
+                                 done.hit();
+                               });
+  caf::anon_send(outer, caf::ok_atom_v);
+  REQUIRE(done.wait());
+  REQUIRE(eventually([&] { return inner->getf(caf::abstract_actor::is_terminated_flag); }));
+  CHECK(heard == std::vector<std::string>{"passed", "returned", "queued"});
+  CHECK(claimed == std::vector<bool>{false, true, false, false});
+  CHECK_FALSE(lean_actor::from(caf::actor_cast<caf::strong_actor_ptr>(inner))
+                  ->claim(t.loops().loop(0)));
+  const auto* handled = lean_actor::from(caf::actor_cast<caf::strong_actor_ptr>(inner));
+  CHECK(handled->messages_handled() == 2);
+  CHECK(handled->mailbox_depth() == 0);
+  outer = nullptr;
+}
+
 TEST_CASE("request and response with ordinary CAF actors", "[lean_actor]") {
   threaded_system t{2};
   auto doubling = [](scripted& self, caf::mailbox_element& m) {

@@ -57,7 +57,7 @@ void session::drop_next_page(const queue_drop_ptr& order) {
 void session::drop_page_read(const queue_drop_ptr& order, const storage::owed_page& page) {
   trimming_ = false;
   --commits_under_way_;
-  const auto settled = std::exchange(settled_meanwhile_, {});
+  const auto settled = std::exchange(rare().settled_meanwhile, {});
   if (phase_ != phase::active) return order->end(ending::done);
   for (const auto& m : page.messages) {
     order->through = m.place.order;
