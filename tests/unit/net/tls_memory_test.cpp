@@ -2,10 +2,11 @@
 
 #include "tests/support/catch.hpp"
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <random>
-#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
