@@ -57,7 +57,7 @@ class lean_actor : public caf::monitorable_actor, public caf::resumable, public 
   /// a home on any thread, at any time.
   virtual void describe(actor_description& to) const;
 
-  /// The actor behind a handle, if it is a lean one that still can be called, or nullptr. Any thread.
+  /// The actor behind a handle that is not null, if it is a lean one, or nullptr. Any thread.
   static lean_actor* from(const caf::strong_actor_ptr& handle) noexcept {
     auto* actor = handle->get();
     return actor->getf(lean_flag) ? static_cast<lean_actor*>(actor) : nullptr;

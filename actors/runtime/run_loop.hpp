@@ -150,7 +150,6 @@ class run_loop final : public caf::execution_unit {
   std::size_t end_turn();
   void flush_outboxes();
   void accept(std::vector<caf::resumable*>& jobs);
-  void send_away(caf::resumable* job);
   void sleep();
   bool may_sleep();
   void read_time();
