@@ -140,7 +140,8 @@ void session::on_attach(const connect_order_ptr& order) {
 
 void session::wait(const connect_order_ptr& order) {
   for (auto& earlier : waiting_) refuse(*earlier, mqtt::reason_code::session_taken_over);
-  waiting_.assign(1, order);
+  waiting_.clear();
+  waiting_.push_back(order);
   if (phase_ == phase::loading) load();
 }
 
@@ -323,7 +324,7 @@ void session::loaded(storage::session_contents contents) {
     for (const auto& drop : std::exchange(rare_->drops, {})) drop_queue(drop);
   trim();
   if (waiting_.empty()) return plan_offline_timer();
-  const auto order = waiting_.back();
+  const auto order = waiting_.front();
   waiting_.clear();
   on_attach(order);
 }

@@ -262,18 +262,17 @@ class session final : public runtime::lean_actor,
   troupe::session::outbound_flow outbound_;
   std::map<std::string, held_subscription, std::less<>> subscriptions_;
   std::map<std::uint64_t, change_in_progress> changes_;
-  std::vector<replay> replays_;
-  std::size_t replays_under_way_ = 0;  // retained messages sent to their topic shard
+  troupe::session::rare_list<replay> replays_;
   /// Topics (hashes) of which a newer message came while retained ones were
   /// read, or under way: those are not to come after it.
   std::unique_ptr<std::unordered_set<std::uint64_t>> newer_came_;
-  troupe::session::fifo<held_batch> held_input_;
+  troupe::session::rare_list<held_batch> held_input_;
   std::shared_ptr<const auth::authorizer> authorizer_;
   std::uint64_t authorizer_version_ = 0;
 
   device_port* device_ = nullptr;
   connect_order_ptr order_;  // of the connection at hand
-  std::vector<connect_order_ptr> waiting_;  // while loading or handing over; one at most
+  troupe::session::rare_list<connect_order_ptr> waiting_;  // while loading or handing over; one at most
   std::unique_ptr<mqtt::will> will_;  // most have none
   std::string username_;
   std::uint64_t connection_ = 0;
@@ -301,6 +300,7 @@ class session final : public runtime::lean_actor,
   std::uint16_t trace_slots_ = 0;  // of traces of this client, as of:
   std::uint32_t trace_version_ = 0;
   std::uint32_t commits_under_way_ = 0;
+  std::uint32_t replays_under_way_ = 0;  // retained messages sent to their topic shard
 
   // At the end: what shared subscriptions left in the store goes to other members.
   static constexpr std::uint64_t hand_over_token = 1ULL << 63;

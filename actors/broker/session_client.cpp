@@ -22,9 +22,11 @@ void session::on_input(const std::shared_ptr<client_batch>& batch) {
 
 void session::continue_input() {
   while (changes_.empty() && !held_input_.empty()) {
-    auto& next = held_input_.front();
-    next.done = work_on(next.batch, next.done);
-    if (next.done < next.batch->packets.size()) return;
+    const auto next = held_input_.front();
+    const auto done = work_on(next.batch, next.done);
+    if (held_input_.empty()) return;  // a packet has ended the connection
+    held_input_.front().done = done;
+    if (done < next.batch->packets.size()) return;
     held_input_.pop_front();
   }
 }

@@ -106,7 +106,7 @@ void session::on_unsubscribe(const mqtt::unsubscribe_packet& packet) {
     context_.subscriptions.fetch_sub(1);
     if (topics::is_shared_prefix(filter)) context_.shared_subscriptions.fetch_sub(1);
     context_.count(counter::subscriptions_removed);
-    std::erase_if(replays_, [&](const replay& r) { return r.filter == filter; });
+    replays_.erase_if([&](const replay& r) { return r.filter == filter; });
     subscriptions_.erase(it);
     change.answer.reasons.push_back(mqtt::reason_code::success);
   }
@@ -184,7 +184,7 @@ void session::replay_page(storage::retained_page page) {
   }
   replayed_on(0);
   if (page.next.empty())
-    replays_.erase(replays_.begin());
+    replays_.pop_front();
   else
     front.cursor = std::move(page.next);
 }
@@ -200,7 +200,8 @@ void session::note_newer(std::string_view topic) {
 }
 
 void session::replayed_on(std::size_t count) {
-  replays_under_way_ -= std::min(count, replays_under_way_);
+  replays_under_way_ -= static_cast<std::uint32_t>(
+      std::min<std::size_t>(count, replays_under_way_));
   if (!replaying_ && replays_under_way_ == 0) newer_came_.reset();
 }
 

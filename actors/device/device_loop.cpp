@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "actors/device/connection.hpp"
 #include "actors/observe/log.hpp"
 #include "protocol/net/peer/network_set.hpp"
@@ -30,7 +32,13 @@ device_loop::device_loop(broker::broker_context& context, runtime::run_loop& loo
       net_{loop.io(), loop.scratch()},
       next_number_(1 + loop.index()) {}
 
-device_loop::~device_loop() = default;
+device_loop::~device_loop() {
+  for (auto& [number, port] : std::exchange(table(), {})) delete of(port);
+}
+
+connection* device_loop::of(broker::device_port* port) noexcept {
+  return static_cast<connection*>(port);
+}
 
 void device_loop::take(int fd, std::string peer, bool loopback,
                        std::shared_ptr<const listener_settings> settings,
@@ -82,23 +90,21 @@ void device_loop::add(int fd, std::string peer, bool loopback,
   auto made = std::make_unique<connection>(*this, number, std::move(settings),
                                            std::move(listener_count));
   auto& c = *made;
-  context_.devices[loop_.index()].emplace(number, &c);
-  connections_.emplace(number, std::move(made));
+  table().emplace(number, made.release());
   c.start(net_, fd, std::move(peer), loopback);
 }
 
 connection* device_loop::find(std::uint64_t number) {
-  auto it = connections_.find(number);
-  return it == connections_.end() ? nullptr : it->second.get();
+  auto it = table().find(number);
+  return it == table().end() ? nullptr : of(it->second);
 }
 
 void device_loop::remove(std::uint64_t number) {
-  auto node = connections_.extract(number);
+  auto node = table().extract(number);
   if (node.empty()) return;
-  context_.devices[loop_.index()].erase(number);
   counts_.open.fetch_sub(1);
   context_.count(counter::connections_closed);
-  loop_.destroy_later(std::move(node.mapped()));
+  loop_.destroy_later(std::unique_ptr<connection>(of(node.mapped())));
 }
 
 broker::client_batch& device_loop::batch() {
@@ -136,14 +142,14 @@ void device_loop::on_timer() {
 }
 
 void device_loop::close_all() {
-  for (auto& [number, c] : connections_) c->disconnect(mqtt::reason_code::server_shutting_down, "");
+  for (auto& [number, port] : table()) port->disconnect(mqtt::reason_code::server_shutting_down, "");
 }
 
 void device_loop::send_elsewhere(std::atomic<std::int64_t>& left) {
-  for (auto& [number, c] : connections_) {
+  for (auto& [number, port] : table()) {
     if (left.load() <= 0) return;
     if (left.fetch_sub(1) <= 0) return;
-    if (c->send_elsewhere())
+    if (of(port)->send_elsewhere())
       counters_.add(counter::clients_redirected_connected);
     else
       left.fetch_add(1);

@@ -70,6 +70,13 @@ class message {
   bool expired(std::int64_t now_ms) const noexcept {
     return expires_at_ != 0 && now_ms >= expires_at_;
   }
+  /// Has the processor fetch what sending it will read. Messages that have waited are cold: a
+  /// full queue is larger than the caches nearest to a core.
+  void prefetch() const noexcept {
+    constexpr std::size_t line = 64;
+    for (std::size_t at = 0; at < 3 * line; at += line)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  }
   fields to_fields() const noexcept {
     return {topic(), payload(),   properties(), level_,
             retain_, expires_at_, received_at(), publisher_, trace_};

@@ -13,6 +13,9 @@ namespace {
 // follow, so that a later read does not wade through all that was deleted.
 constexpr std::uint32_t floor_refresh = 10'000;
 
+// So many messages before it is sent, or let go of, one is fetched from memory.
+constexpr std::size_t fetch_ahead = 4;
+
 }  // namespace
 
 outbound_flow::outbound_flow(const session_limits& limits, bool durable)
@@ -32,7 +35,7 @@ void outbound_flow::offer(delivery&& message, std::int64_t now, session_effects&
   if (message.stored) {
     const auto order = message.stored.order;
     if (order <= floor_) return;
-    if (!dropped_.empty() && std::erase(dropped_, order) != 0) return;
+    if (dropped_.erase_if([order](std::uint64_t each) { return each == order; }) != 0) return;
     if (stored_mode_ || !has_client_) {
       enter_stored_mode();
       latest_ = std::max(latest_, order);
@@ -126,8 +129,8 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
     const bool known = held(order);
     floor_ = order;
     if (known) continue;
-    auto it = std::find_if(restored_.begin(), restored_.end(),
-                           [&](const auto& x) { return x.order == order; });
+    auto* it = std::find_if(restored_.begin(), restored_.end(),
+                            [&](const auto& x) { return x.order == order; });
     // Behind one of its topic that has no record because that could not be written: nothing of it
     // was sent.
     const auto unrecorded = [&](const delivery& earlier) {
@@ -135,12 +138,13 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
              earlier.stored.order < order &&
              earlier.body->topic() == message.body->topic();
     };
-    if (it != restored_.end() && std::any_of(queue_.begin(), queue_.end(), unrecorded)) {
+    bool begun = it != restored_.end();
+    if (begun && std::any_of(queue_.begin(), queue_.end(), unrecorded)) {
       fx.erase_outgoing(it->id);
       restored_.erase(it);
-      it = restored_.end();
+      begun = false;
     }
-    if (it == restored_.end()) {
+    if (!begun) {
       queued_bytes_ += bytes_of(message);
       queue_.push_back(std::move(message));
       continue;
@@ -155,7 +159,7 @@ void outbound_flow::page(std::vector<delivery> messages, bool end, std::uint64_t
   }
   settled_.clear();
   const bool older = std::exchange(read_again_, false);
-  std::erase_if(dropped_, [this](std::uint64_t order) { return order <= floor_; });
+  dropped_.erase_if([this](std::uint64_t order) { return order <= floor_; });
   if (end) {
     floor_ = std::max(floor_, through);
     for (const auto& gone : restored_) fx.erase_outgoing(gone.id);
@@ -189,6 +193,7 @@ void outbound_flow::pump(std::int64_t now, session_effects& fx) {
   if (!has_client_) return;
   if (resending_) resend(now, fx);
   while (!resending_ && !queue_.empty() && may_start(fx)) {
+    if (queue_.size() > fetch_ahead) queue_[fetch_ahead].body->prefetch();
     if (!start_next(now, fx)) break;
   }
   if (stored_mode_) request_page(fx);
@@ -372,6 +377,11 @@ void outbound_flow::puback(mqtt::packet_id id, std::int64_t now, session_effects
   if (!x->transmitted)
     return fx.disconnect(mqtt::reason_code::protocol_error, "PUBACK for a message not sent");
   if (x->message.stored) settle(x->message, fx);
+  // Acknowledgements come in the order of their messages, many at a time.
+  if (inflight_.size() > fetch_ahead) {
+    const auto& next = inflight_[fetch_ahead].message.body;
+    if (next) next->prefetch();
+  }
   finish(*x, fx);
   sweep();
   pump(now, fx);

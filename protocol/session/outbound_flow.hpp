@@ -8,6 +8,7 @@
 #include "protocol/session/effects.hpp"
 #include "protocol/session/fifo.hpp"
 #include "protocol/session/limits.hpp"
+#include "protocol/session/rare_list.hpp"
 
 namespace troupe::session {
 
@@ -151,9 +152,9 @@ class outbound_flow {
   client_terms terms_;
   fifo<exchange> inflight_;      // in sending order; `done` ones linger until they are at the front
   fifo<delivery> queue_;
-  std::vector<stored_exchange> restored_;  // waiting for their entry to appear in a page
-  std::vector<std::uint64_t> settled_;     // since the page under way was asked for
-  std::vector<std::uint64_t> dropped_;     // above the floor, before they were offered
+  rare_list<stored_exchange> restored_;  // waiting for their entry to appear in a page
+  rare_list<std::uint64_t> settled_;     // since the page under way was asked for
+  rare_list<std::uint64_t> dropped_;     // above the floor, before they were offered
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t floor_ = 0;
   std::uint64_t reading_from_ = 0;

@@ -16,7 +16,9 @@ set(TROUPE_SANITIZE "" CACHE STRING "Value for -fsanitize, for instance address,
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # A precompiled header stands for the headers it was made of; without these two ccache refuses.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 find_program(MOLD mold)
 if(MOLD AND NOT TROUPE_SANITIZE)
@@ -24,6 +26,11 @@ if(MOLD AND NOT TROUPE_SANITIZE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # ccache needs the first for precompiled headers. The others: a heap of 512 MiB before the
+  # compiler collects its garbage spares 5 to 10 % of the time of a file.
+  add_compile_options(-fpch-preprocess "SHELL:--param ggc-min-heapsize=524288")
+endif()
 if(TROUPE_SANITIZE)
   add_compile_options(-fsanitize=${TROUPE_SANITIZE})
   add_link_options(-fsanitize=${TROUPE_SANITIZE})
@@ -91,16 +98,19 @@ target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED
                            BOOST_ASIO_DISABLE_HANDLER_TYPE_REQUIREMENTS)
 target_link_libraries(boost_headers INTERFACE Threads::Threads)
 
+include(precompiled_headers)
+
 # troupe_library(name LINK dependencies...): every .cpp of the calling folder and of the folders in
-# it, two deep.
+# it, two deep. PCH names the precompiled headers it takes (none if left out).
 function(troupe_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp
        ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/*/*/*.cpp)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PUBLIC ${ARG_LINK})
+    troupe_precompiled(${name} ${ARG_PCH})
   else()
     add_library(${name} INTERFACE)
     target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
@@ -108,15 +118,17 @@ function(troupe_library name)
   endif()
 endfunction()
 
-# troupe_test(name DIR folder LINK dependencies...): one Catch2 program for
+# troupe_test(name DIR folder PCH headers LINK dependencies...): one Catch2 program for
 # every *_test.cpp of a folder below tests/.
 function(troupe_test name)
-  cmake_parse_arguments(ARG "" "DIR" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "DIR;PCH" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_DIR}/*.cpp)
   if(NOT sources)
     return()
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} troupe_catch_main)
+  troupe_quick_to_compile(${name})
+  troupe_precompiled(${name} ${ARG_PCH})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
