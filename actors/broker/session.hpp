@@ -18,6 +18,7 @@
 #include "protocol/session/effects.hpp"
 #include "protocol/session/inbound_flow.hpp"
 #include "protocol/session/outbound_flow.hpp"
+#include "protocol/session/rare_list.hpp"
 #include "storage/store.hpp"
 
 namespace troupe::broker {

@@ -90,7 +90,8 @@ void device_loop::add(int fd, std::string peer, bool loopback,
   auto made = std::make_unique<connection>(*this, number, std::move(settings),
                                            std::move(listener_count));
   auto& c = *made;
-  table().emplace(number, made.release());
+  table().emplace(number, &c);
+  made.release();  // the table owns it now
   c.start(net_, fd, std::move(peer), loopback);
 }
 

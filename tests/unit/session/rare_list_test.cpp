@@ -1,6 +1,7 @@
 #include "protocol/session/rare_list.hpp"
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "tests/support/catch.hpp"
