@@ -47,7 +47,7 @@ struct owed_terms {
 struct owed_entry {
   mqtt::qos level = mqtt::qos::at_least_once;
   bool retain = false;
-  std::vector<std::uint32_t> subscription_ids;
+  session::subscription_ids subscription_ids;
   std::string share;
   std::uint32_t size = 0;
 };

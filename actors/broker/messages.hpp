@@ -37,7 +37,7 @@ struct direction {
   subscriber_ptr to;
   mqtt::qos level = mqtt::qos::at_most_once;
   bool retain = false;
-  std::vector<std::uint32_t> subscription_ids;
+  troupe::session::subscription_ids subscription_ids;
 };
 
 /// A message that a member of a shared group did not take.

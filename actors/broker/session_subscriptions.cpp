@@ -214,7 +214,7 @@ void session::offer_retained(const mqtt::message_ptr& message, const held_subscr
     return;
   }
   const auto level = std::min(message->level(), terms.options.maximum_qos);
-  std::vector<std::uint32_t> ids;
+  troupe::session::subscription_ids ids;
   if (terms.subscription_id != 0) ids.push_back(terms.subscription_id);
   if (durable() && level != mqtt::qos::at_most_once) {
     // Committed as owed by its topic shard, in order with newer ones of the topic.

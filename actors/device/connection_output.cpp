@@ -92,7 +92,7 @@ void connection::send(const session::publish_out& publish) {
   form.level = publish.level;
   form.retain = publish.retain;
   form.dup = publish.dup;
-  if (publish.subscription_ids != nullptr) form.subscription_ids = *publish.subscription_ids;
+  form.subscription_ids = publish.subscription_ids;
   if (aliases_out_) {
     const auto choice = aliases_out_->choose(body.topic());
     form.topic_alias = choice.alias;

@@ -3,12 +3,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <boost/container/small_vector.hpp>
 
 #include "protocol/mqtt/message.hpp"
 #include "protocol/mqtt/session_id.hpp"
+#include "protocol/session/subscription_ids.hpp"
 
 namespace troupe::session {
 
@@ -39,7 +39,7 @@ struct delivery {
   bool retain = false;                        // flag to send
   /// A retained message for a new subscription: newer ones may have come already.
   bool replayed = false;
-  std::vector<std::uint32_t> subscription_ids;
+  session::subscription_ids subscription_ids;
   stored_place stored;
   /// "$share/group/filter" if a shared subscription chose this session.
   std::shared_ptr<const std::string> share;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/session/delivery.hpp"
@@ -17,7 +17,7 @@ struct publish_out {
   mqtt::qos level = mqtt::qos::at_most_once;
   bool retain = false;
   bool dup = false;
-  const std::vector<std::uint32_t>* subscription_ids = nullptr;
+  std::span<const std::uint32_t> subscription_ids{};
 };
 
 /// A message of the client for its topic shard. `token` comes back with

@@ -28,9 +28,8 @@ void outbound_flow::offer(delivery&& message, std::int64_t now, session_effects&
     if (!has_client_) return;
     if (unsendable(message, now, fx)) return;
     if (!patient && !fx.writable()) return fx.dropped(*message.body, drop_reason::output_full);
-    fx.send(
-        {message.body.get(), 0, message.level, message.retain, false, &message.subscription_ids});
-    return;
+    return fx.send(
+        {message.body.get(), 0, message.level, message.retain, false, message.subscription_ids});
   }
   if (message.stored) {
     const auto order = message.stored.order;
@@ -268,7 +267,7 @@ void outbound_flow::transmit(exchange& x, std::int64_t now, session_effects& fx)
   if (!x.transmitted && x.message.body->expired(now)) return skip(x, drop_reason::expired, fx);
   if (too_large(x.message)) return skip(x, drop_reason::too_large, fx);
   fx.send({x.message.body.get(), x.id, x.message.level, x.message.retain, x.transmitted,
-           &x.message.subscription_ids});
+           x.message.subscription_ids});
   x.transmitted = true;
 }
 
@@ -279,14 +278,17 @@ void outbound_flow::resend(std::int64_t now, session_effects& fx) {
     if (!x.resend || x.at == stage::done) continue;
     if ((!x.counted && outstanding_ >= window()) || !fx.writable()) return;
     x.resend = false;
-    if (!std::exchange(x.counted, true)) ++outstanding_;
+    if (!x.counted) ++outstanding_;
+    x.counted = true;
     if (x.at == stage::sent)
       transmit(x, now, fx);
     else if (x.at == stage::released)
       fx.send(mqtt::ack_packet{mqtt::ack_kind::pubrel, x.id, mqtt::reason_code::success, {}});
     // Recording and releasing go on when their record is committed; what is behind a message that
     // is not recorded comes behind it.
-    if (!std::exchange(x.failed, false)) {
+    const bool failed = x.failed;
+    x.failed = false;
+    if (!failed) {
       if (x.at == stage::recording) return;
       continue;
     }

@@ -116,12 +116,12 @@ class outbound_flow {
     delivery message;
     mqtt::packet_id id = 0;
     stage at = stage::sent;
-    bool transmitted = false;  // on some connection: the next time is a DUP
-    bool resend = false;       // not yet on this connection
-    bool counted = false;      // in outstanding_
-    bool recorded = false;     // the store has, or will have, a record of it
-    bool failed = false;       // it could not be written: again with the next client
-    bool again = false;        // that is under way: what comes behind waits for it
+    bool transmitted : 1 = false;  // on some connection: the next time is a DUP
+    bool resend : 1 = false;       // not yet on this connection
+    bool counted : 1 = false;      // in outstanding_
+    bool recorded : 1 = false;     // the store has, or will have, a record of it
+    bool failed : 1 = false;       // it could not be written: again with the next client
+    bool again : 1 = false;        // that is under way: what comes behind waits for it
   };
 
   static std::uint64_t bytes_of(const delivery& d) noexcept { return d.body->footprint(); }

@@ -230,8 +230,8 @@ void matcher::merge(std::vector<receiver>& out) {
     }
     into.level = std::max(into.level, next.level);
     into.retain = into.retain || next.retain;
-    into.subscription_ids.insert(into.subscription_ids.end(), next.subscription_ids.begin(),
-                                 next.subscription_ids.end());
+    if (!next.subscription_ids.empty())
+      into.subscription_ids.append(next.subscription_ids.begin(), next.subscription_ids.end());
   }
   out.resize(kept + 1);
 }

@@ -23,7 +23,7 @@ struct receiver {
   subscriber_ptr who;
   mqtt::qos level = mqtt::qos::at_most_once;  // granted: not above the message's own
   bool retain = false;
-  std::vector<std::uint32_t> subscription_ids;
+  troupe::session::subscription_ids subscription_ids;
   std::shared_ptr<const std::string> share;  // not null: one of a group
 };
 

@@ -267,7 +267,7 @@ void simulated_client::hear(const troupe::session::publish_out& publish) {
     message m{std::string(body.topic()), std::string(body.payload()), publish.level,
               publish.id,                publish.retain,              publish.dup,
               {}};
-    if (publish.subscription_ids != nullptr) m.subscription_ids = *publish.subscription_ids;
+    m.subscription_ids.assign(publish.subscription_ids.begin(), publish.subscription_ids.end());
     received.push_back(std::move(m));
   }
   if (publish.level == mqtt::qos::at_least_once) acknowledge(mqtt::ack_kind::puback, publish.id);

@@ -60,7 +60,7 @@ TEST_CASE("an owed message comes back with all that it was owed with", "[store]"
     CHECK(got.place.body_offset == (where == body_place::inside ? 0 : 1));
     CHECK(got.entry.level == terms.level);
     CHECK(got.entry.retain);
-    CHECK(got.entry.subscription_ids == ids);
+    CHECK(std::ranges::equal(got.entry.subscription_ids, ids));
     CHECK(got.entry.share == terms.share);
     CHECK(got.entry.size == 123);
     CHECK(got.body->topic() == fields.topic);
