@@ -9,6 +9,7 @@
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -119,6 +120,8 @@ std::string acceptor::open_tcp(const endpoint& where) {
   if (fd_ < 0) return reason(errno);
   int on = 1;
   ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // What is accepted inherits it (tcp(7), Linux).
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   int v6only = where.v6only ? 1 : 0;
   if (found->ai_family == AF_INET6)
     ::setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);

@@ -5,8 +5,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
@@ -35,11 +33,7 @@ socket_transport::socket_transport(const loop_context& loop, int fd, peer_info p
       scratch_(loop.scratch),
       max_output_(max_output),
       fd_(fd),
-      peer_(std::move(peer)) {
-  int on = 1;
-  // Fails on a Unix socket, which does not need it.
-  ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
+      peer_(std::move(peer)) {}
 
 socket_transport::~socket_transport() {
   if (destroyed_ != nullptr) *destroyed_ = true;
@@ -123,9 +117,10 @@ void socket_transport::close() {
   if (phase_ != phase::open) return;
   set_failure("closed by the broker");
   phase_ = phase::flushing;
-  poller_.set_deadline(*this, std::chrono::steady_clock::now() + flush_limit);
   if (!write_blocked_) push_output();
-  if (phase_ == phase::flushing && output_.empty()) linger();
+  if (phase_ != phase::flushing) return;
+  if (output_.empty()) return linger();
+  poller_.set_deadline(*this, std::chrono::steady_clock::now() + flush_limit);
   update_interest();
 }
 
@@ -151,7 +146,10 @@ void socket_transport::on_ready(unsigned events) {
       unsigned for_write = write_wants_read_ ? readable : writable;
       unsigned for_read = readable | (read_wants_write_ ? writable : 0);
       if (write_blocked_ && (events & for_write) != 0) push_output();
-      if (phase_ == phase::open && (events & for_read) != 0) return pull_input();
+      if (phase_ == phase::open && (events & for_read) != 0) {
+        unread_ = unread_ || paused_;
+        return pull_input();
+      }
       return update_interest();
     }
     case phase::flushing:
@@ -266,10 +264,13 @@ void socket_transport::release_output() {
 /// unread input would reset the connection and destroy the last packet.
 void socket_transport::linger() {
   end_output();
-  ::shutdown(fd_, SHUT_WR);
   output_ = {};
   sent_ = 0;
   phase_ = phase::draining;
+  // Mostly a client that has said DISCONNECT has ended its side as well.
+  if (ends_) discard_input();
+  if (phase_ != phase::draining) return;
+  ::shutdown(fd_, SHUT_WR);
   poller_.set_deadline(*this, std::chrono::steady_clock::now() + drain_limit);
   update_interest();
 }
@@ -316,7 +317,7 @@ void socket_transport::request_call() {
 
 void socket_transport::update_interest() {
   // Nothing is in the way, as mostly.
-  if (phase_ == phase::open && watched_ == (readable | once) && !paused_ && !write_blocked_ &&
+  if (phase_ == phase::open && watched_ == (readable | once) && !write_blocked_ &&
       !read_wants_write_ && short_reads_are_last())
     return;
   unsigned wanted = 0;
@@ -325,7 +326,8 @@ void socket_transport::update_interest() {
       wanted = read_wants_write_ ? writable : readable;
       break;
     case phase::open:
-      if (!paused_ || write_wants_read_) wanted |= readable;
+      // Who is told once can be paused without a system call: at most one more call comes.
+      if (!paused_ || write_wants_read_ || short_reads_are_last()) wanted |= readable;
       [[fallthrough]];
     case phase::flushing:
       if (write_blocked_) wanted |= write_wants_read_ ? readable : writable;

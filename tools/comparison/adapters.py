@@ -2,8 +2,8 @@
 
 The same for all: one listener on loopback, anonymous clients, no limit on queues but those
 that cannot be lifted, TCP_NODELAY, as many threads as asked for, no log line per message or
-connection. Messages under way are without limit where a limit loses messages or slows the
-broker; where it does neither, both ways take part.
+connection, connections taken as fast as they come. Messages under way are without limit where
+a limit loses messages or slows the broker; where it does neither, both ways take part.
 """
 
 import dataclasses
@@ -87,7 +87,8 @@ name = "compared"
 data_dir = "{place.folder}/data"
 run_loops = {setup.loops}
 [limits]
-{wide}max_queued_messages = 1000000000
+{wide}max_connect_rate = 0
+max_queued_messages = 1000000000
 max_queued_bytes = "64GiB"
 [durability]
 mode = "process"
@@ -224,7 +225,23 @@ log {{
         return "nothing: memory only"
 
 
-ADAPTERS = {"troupe": Troupe, "mosquitto": Mosquitto, "flashmq": FlashMQ, "nanomq": NanoMQ}
+class Relay(Adapter):
+    """No broker but the floor below all of them, see relay.cpp; its file is its port."""
+
+    threads = False
+
+    def configuration(self, setup, place):
+        return f"{place.port}\n"
+
+    def command(self, path):
+        return [self.program.path, path.read_text(encoding="utf-8").strip()]
+
+    def survives(self, setup):
+        return "nothing: it keeps nothing"
+
+
+ADAPTERS = {"troupe": Troupe, "mosquitto": Mosquitto, "flashmq": FlashMQ, "nanomq": NanoMQ,
+            "mqtt-relay": Relay}
 
 
 def adapter_of(program):

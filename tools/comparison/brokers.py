@@ -15,6 +15,7 @@ ASKED = {
     "mosquitto": (["-h"], r"mosquitto version (\S+)"),
     "flashmq": (["--version"], r"FlashMQ Version (\S+)"),
     "nanomq": (["--version"], r"v?(\d+\.\d+\.\d+\S*)"),
+    "mqtt-relay": (["--version"], r"mqtt-relay (\S+)"),
 }
 # Administrators' folders are not on everybody's PATH.
 MORE_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin")

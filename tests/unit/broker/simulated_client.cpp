@@ -72,7 +72,7 @@ class simulated_client::connection final : public device_port {
   bool send(const fan_out& messages) override {
     if (client_ == nullptr || !client_->takes_bytes_) return false;
     for (const auto& body : messages.messages())
-      client_->hear({body.get(), 0, mqtt::qos::at_most_once, false, false, nullptr});
+      client_->hear({body.get(), 0, mqtt::qos::at_most_once, false, false, {}});
     return true;
   }
   void send(const mqtt::ack_packet& ack) override {

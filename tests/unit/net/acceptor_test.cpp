@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -106,6 +108,24 @@ TEST_CASE_METHOD(loop_fixture, "acceptor: IPv6 and IPv4 through one socket") {
     CHECK(loopback);
   }
   ::close(fd);
+}
+
+TEST_CASE_METHOD(loop_fixture, "acceptor: nothing that is sent waits for more (TCP_NODELAY)") {
+  acceptor listener(loop);
+  int no_delay = 0;
+  bool told = false;
+  REQUIRE(listener
+              .open(on_loopback(),
+                    [&](int fd, std::string, bool) {
+                      socklen_t size = sizeof no_delay;
+                      told = ::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &size) == 0;
+                      ::close(fd);
+                    })
+              .empty());
+  raw_client client;
+  REQUIRE(client.connect_tcp(listener.port()));
+  REQUIRE(run_until([&] { return told; }));
+  CHECK(no_delay != 0);
 }
 
 TEST_CASE_METHOD(loop_fixture, "acceptor: the callback may destroy it") {

@@ -118,6 +118,23 @@ TEST_CASE_METHOD(connected_fixture, "TCP: a paused transport reads nothing until
     link->resume_reading();
     CHECK(run_until([&] { return server.received == "later"; }));
   }
+  SECTION("resumed after more has come, and paused again at once") {
+    REQUIRE(client.send_all(", and more"));
+    run_until([] { return false; }, 30ms);
+    link->resume_reading();
+    link->pause_reading();
+    run_until([] { return false; }, 30ms);
+    CHECK(server.received.empty());
+    link->resume_reading();
+    CHECK(run_until([&] { return server.received == "later, and more"; }));
+  }
+  SECTION("the peer resets meanwhile") {
+    client.reset();
+    run_until([] { return false; }, 30ms);
+    link->resume_reading();
+    REQUIRE(run_until([&] { return server.closed == 1; }));
+    CHECK(server.why == "connection reset by the peer");
+  }
   SECTION("the peer is gone meanwhile: its bytes are read first, and nothing spins") {
     client.disconnect();
     run_until([] { return false; }, 30ms);
@@ -227,6 +244,25 @@ TEST_CASE_METHOD(connected_fixture, "TCP: close sends what is pending") {
   client.disconnect();
   REQUIRE(run_until([&] { return server.closed == 1; }));
   CHECK(server.why == "closed by the broker");
+}
+
+TEST_CASE_METHOD(connected_fixture, "TCP: whoever has left is not waited for") {
+  REQUIRE(open());
+  server.reply = [&](std::string_view) {
+    link->write("bye");
+    link->close();
+    CHECK(server.closed == 0);
+  };
+  REQUIRE(client.send_all("DISCONNECT"));
+  REQUIRE(::shutdown(client.fd, SHUT_WR) == 0);
+  REQUIRE(run_until([&] { return server.closed == 1; }, 500ms));
+  CHECK(server.why == "closed by the broker");
+  REQUIRE(run_until([&] {
+    client.poll();
+    return client.ended;
+  }));
+  CHECK(client.error == 0);
+  CHECK(client.received == "bye");
 }
 
 TEST_CASE_METHOD(connected_fixture, "TCP: unread input does not destroy the last packet") {
