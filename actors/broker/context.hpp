@@ -94,7 +94,7 @@ class reloadable {
 
 /// Limits of sessions and of what goes with them.
 struct broker_limits : troupe::session::session_limits {
-  std::uint32_t max_session_expiry = 0xFFFF'FFFF;  // seconds
+  std::uint32_t max_session_expiry = mqtt::expires_never;  // seconds
   std::uint16_t max_keep_alive = 0;                // seconds, 0: as the client asks
   std::uint16_t max_topic_alias = 64;
   std::uint64_t max_retained_messages = 0;         // 0: no limit

@@ -15,12 +15,6 @@ using observe::log_event;
 using observe::log_level;
 using observe::log_module;
 
-namespace {
-
-constexpr std::uint32_t never = 0xFFFF'FFFF;
-
-}  // namespace
-
 session::session(caf::actor_config& cfg, broker_context& context, session_birth birth)
     : lean_actor(cfg),
       context_(context),

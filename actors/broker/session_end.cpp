@@ -14,7 +14,6 @@ using observe::counter;
 
 namespace {
 
-constexpr std::uint32_t never = 0xFFFF'FFFF;
 constexpr std::uint32_t hand_over_page = 256;
 constexpr std::uint32_t hand_over_page_in_cluster = 32;
 constexpr std::uint64_t hand_over_bytes = 1ULL << 20;
@@ -221,7 +220,7 @@ void session::vanish(mqtt::reason_code reason) {
 }
 
 std::int64_t session::expires_at() const {
-  if (connected_ || expiry_ == never || disconnected_at_ == 0) return INT64_MAX;
+  if (connected_ || expiry_ == mqtt::expires_never || disconnected_at_ == 0) return INT64_MAX;
   return disconnected_at_ + std::int64_t{expiry_} * 1000;
 }
 

@@ -16,7 +16,6 @@ using observe::counter;
 
 namespace {
 
-constexpr std::uint32_t never = 0xFFFF'FFFF;
 constexpr std::int64_t sweep_interval_ms = 1'000;
 
 }  // namespace
@@ -250,7 +249,7 @@ void session_shard::failed(const caf::down_msg& down) {
     }
     e.record().id = e.who->id();
     e.record().client_id = it->first;
-    e.record().expiry = never;
+    e.record().expiry = mqtt::expires_never;
     e.record().disconnected_at = loop().wall();
     return;
   }
@@ -314,7 +313,7 @@ void session_shard::count_next() {
 }
 
 void session_shard::plan_expiry(const entry& e) {
-  if (e.record().expiry == never) return;
+  if (e.record().expiry == mqtt::expires_never) return;
   expiries_.push({e.record().disconnected_at + std::int64_t{e.record().expiry} * 1000, e.who->id(),
                   e.record().client_id});
 }

@@ -153,7 +153,7 @@ decoded<connect_packet> decode_connect(const frame& from) {
   if (*version == protocol_version::v5) {
     read_connect_properties(in, out);
   } else {
-    out.session_expiry = out.clean_start ? 0 : 0xFFFF'FFFFU;
+    out.session_expiry = out.clean_start ? 0 : expires_never;
   }
   out.client_id = in.text();
   if (flags.will()) read_will(in, flags, *version, out.will.emplace());

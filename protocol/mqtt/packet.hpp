@@ -42,6 +42,9 @@ struct will {
   std::string properties;
 };
 
+/// A session expiry interval: seconds that never pass [MQTT-3.1.2.11.2].
+inline constexpr std::uint32_t expires_never = 0xFFFF'FFFF;
+
 struct connect_packet {
   protocol_version version = protocol_version::v5;
   std::string client_id;  // may be empty
@@ -50,8 +53,7 @@ struct connect_packet {
   std::optional<std::string> username;
   std::optional<std::string> password;
   std::optional<mqtt::will> will;
-  /// Seconds; 0xFFFFFFFF: never. For version 3 the decoder sets 0 when
-  /// clean_start and 0xFFFFFFFF otherwise.
+  /// Seconds. For version 3 the decoder sets 0 when clean_start and expires_never otherwise.
   std::uint32_t session_expiry = 0;
   std::uint16_t receive_maximum = 65535;
   std::uint32_t maximum_packet_size = 0;  // 0: no limit

@@ -25,8 +25,11 @@ if(MOLD AND NOT TROUPE_SANITIZE)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -fno-omit-frame-pointer)
+# A case that a switch forgets is an error: the others among the warnings are for people.
+add_compile_options(-Wall -Wextra -Werror=switch -Wnon-virtual-dtor -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Locals only: CAF's actors bring members like `done` and `entry` into scope.
+  add_compile_options(-Wshadow=local)
   # ccache needs the first for precompiled headers. The others: a heap of 512 MiB before the
   # compiler collects its garbage spares 5 to 10 % of the time of a file.
   add_compile_options(-fpch-preprocess "SHELL:--param ggc-min-heapsize=524288")
@@ -103,7 +106,7 @@ include(precompiled_headers)
 # troupe_library(name LINK dependencies...): every .cpp of the calling folder and of the folders in
 # it, two deep. PCH names the precompiled headers it takes (none if left out).
 function(troupe_library name)
-  cmake_parse_arguments(ARG "" "PCH" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "TOGETHER" "PCH" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp
        ${CMAKE_CURRENT_SOURCE_DIR}/*/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/*/*/*.cpp)
   if(sources)
@@ -111,6 +114,9 @@ function(troupe_library name)
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PUBLIC ${ARG_LINK})
     troupe_precompiled(${name} ${ARG_PCH})
+    if(ARG_TOGETHER)
+      troupe_together(${name})
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})

@@ -12,7 +12,7 @@ namespace {
 
 // Ticks, of about a second. Drift is repaired after two checks.
 constexpr unsigned check_every = 10;
-constexpr unsigned patience = 3;
+constexpr unsigned checks_of_drift = 3;
 
 route_sum operator-(const route_sum& a, const route_sum& b) {
   return {a.sum - b.sum, a.count - b.count};
@@ -162,7 +162,7 @@ void route_audit::tick() {
   if (++ticks_ % check_every == 0) send_sums();
   for (auto it = asked_.begin(); it != asked_.end();) {
     const auto here = it++;
-    if (++here->second.age > patience) close(here);
+    if (++here->second.age > checks_of_drift) close(here);
   }
 }
 

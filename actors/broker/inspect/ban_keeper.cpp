@@ -163,7 +163,7 @@ namespace {
 using nlohmann::json;
 using observe::admin_question;
 
-std::string row_of(const ban& b) {
+std::string ban_row(const ban& b) {
   const json row = {{"as", to_string(b.as)},
                     {"who", b.who},
                     {"reason", b.reason},
@@ -187,7 +187,7 @@ void list_bans(inspector& of, const ban_keeper& bans, const admin_question& ques
     if (question.has("as") && question.term("as") != to_string(b.as)) continue;
     auto key = key_of(place);
     if (pages.front().wants(key))
-      pages.front().add(std::move(key), row_of(b));
+      pages.front().add(std::move(key), ban_row(b));
     else
       pages.front().add(std::move(key), {});
   }
@@ -214,7 +214,7 @@ void add_ban_questions(inspector& to, ban_keeper& bans) {
       return done({400, "Say whom: as clientid, username or ip_address, and who", {}, false});
     if (b.until != 0 && b.until <= b.at)
       return done({400, "The ban would be over already", {}, false});
-    auto row = row_of(b);
+    auto row = ban_row(b);
     bans.change(std::move(b), [done, row = std::move(row)](const std::string& error) {
       if (!error.empty()) return done({503, error, {}, false});
       done({201, {}, {{"ban", row}}, false});

@@ -22,10 +22,10 @@ using observe::admin_question;
 
 constexpr std::uint32_t most_of_a_page = 1'000;
 // Pages of the store that one page of the list may need: they can be empty.
-constexpr unsigned most_reads = 64;
-constexpr std::size_t payload_shown = 64 * 1024;
+constexpr unsigned most_retained_reads = 64;
+constexpr std::size_t retained_payload_shown = 64 * 1024;
 
-json row_of(const mqtt::message& m) {
+json retained_row(const mqtt::message& m) {
   return {{"topic", std::string(m.topic())},
           {"qos", static_cast<unsigned>(m.level())},
           {"payload_size", m.payload().size()},
@@ -59,12 +59,12 @@ struct retained_list : std::enable_shared_from_this<retained_list> {
     for (const auto& m : found.messages) {
       const auto topic = m.body->topic();
       // "#" finds no topics that begin with "$" [MQTT-4.7.2-1]; those are asked for by name.
-      page.rows.push_back({found.next, text_of(row_of(*m.body))});
+      page.rows.push_back({found.next, text_of(retained_row(*m.body))});
       bytes += topic.size() + 200;
     }
     page.more = !found.next.empty();
     const bool enough = page.rows.size() >= limit || bytes > page_rows::most_bytes;
-    if (page.more && !enough && reads < most_reads) return read(found.next);
+    if (page.more && !enough && reads < most_retained_reads) return read(found.next);
     if (!page.rows.empty()) page.rows.back().key = found.next;
     done(std::move(page));
   }
@@ -90,13 +90,13 @@ void read_one(inspector& of, std::string topic, found_one done) {
 }
 
 const observe::admin_answer none{404, "No message is retained for that topic", {}, false};
-const observe::admin_answer unread{503, "The store cannot be read now", {}, false};
+const observe::admin_answer retained_unread{503, "The store cannot be read now", {}, false};
 
 void show(inspector& of, const admin_question& question, const inspector::answered& done) {
   read_one(of, std::string(question.term("topic")), [done](bool failed, const mqtt::message* m) {
-    if (m == nullptr) return done(failed ? unread : none);
-    auto row = row_of(*m);
-    const auto payload = m->payload().substr(0, payload_shown);
+    if (m == nullptr) return done(failed ? retained_unread : none);
+    auto row = retained_row(*m);
+    const auto payload = m->payload().substr(0, retained_payload_shown);
     row["payload"] = auth::to_base64(payload);
     row["payload_truncated"] = payload.size() < m->payload().size();
     done({200, {}, {{"retained", text_of(row)}}, false});
@@ -106,7 +106,7 @@ void show(inspector& of, const admin_question& question, const inspector::answer
 void erase(inspector& of, const admin_question& question, const inspector::answered& done) {
   std::string topic(question.term("topic"));
   read_one(of, topic, [&of, topic, done](bool failed, const mqtt::message* m) {
-    if (m == nullptr) return done(failed ? unread : none);
+    if (m == nullptr) return done(failed ? retained_unread : none);
     storage::transaction writes;
     writes.erase_retained(of.context().shard_of(topic), topic);
     of.context().store.commit(std::move(writes), [done](const storage::commit_result& result) {

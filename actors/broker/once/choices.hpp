@@ -12,6 +12,13 @@
 
 namespace troupe::broker {
 
+// What is known of QoS 2 messages that may be sent again, though their publishers have not told that
+// they never will be, is forgotten by time, in milliseconds: whoever sends one again does so much
+// sooner, unless its session sleeps meanwhile.
+inline constexpr std::int64_t known_for = 60 * 60 * 1000;
+inline constexpr std::int64_t known_for_when_many = 60 * 1000;
+inline constexpr std::size_t many_known = 1 << 16;
+
 /// Which members of shared groups get the QoS 2 messages of one topic shard, as its owner has
 /// recorded that: whoever owns it next gives them to the same ones.
 class choices {

@@ -12,11 +12,6 @@ namespace troupe::broker {
 
 namespace {
 
-// A publisher tells which of its messages never come again; the rest is forgotten by time. Whoever
-// sends one again does so much sooner, unless its session sleeps meanwhile.
-constexpr std::int64_t keep_ms = 60 * 60 * 1000;
-constexpr std::int64_t keep_ms_when_many = 60 * 1000;
-constexpr std::size_t many = 1 << 16;
 constexpr std::size_t forgotten_at_once = 1 << 14;
 
 bool counts_once(const publish_item& item) {
@@ -169,7 +164,7 @@ void topic_shard::forget_choices() {
   if (known == nullptr || known->chosen().size() == 0) return;
   auto& all = known->chosen();
   storage::transaction writes;
-  all.forget_old(loop().wall() - (all.size() > many ? keep_ms_when_many : keep_ms),
+  all.forget_old(loop().wall() - (all.size() > many_known ? known_for_when_many : known_for),
                  forgotten_at_once, [&](std::uint64_t publisher, const auto& of) {
                    writes.erase_choice(shard_, session_id(publisher), of);
                  });

@@ -9,10 +9,6 @@ namespace troupe::broker {
 
 namespace {
 
-// Whoever sends a message again does so much sooner, unless its session sleeps meanwhile.
-constexpr std::int64_t keep_ms = 60 * 60 * 1000;
-constexpr std::int64_t keep_ms_when_many = 60 * 1000;
-constexpr std::size_t many = 1 << 16;
 constexpr std::size_t erased_at_once = 256;
 
 }  // namespace
@@ -65,7 +61,7 @@ void topic_shard::forget_origins() {
     auto* table = origins(static_cast<shard_id>(shard));
     if (table == nullptr || table->publishers.empty()) continue;
     auto& all = table->publishers;
-    const auto before = loop().wall() - (all.size() > many ? keep_ms_when_many : keep_ms);
+    const auto before = loop().wall() - (all.size() > many_known ? known_for_when_many : known_for);
     storage::transaction writes;
     std::size_t erased = 0;
     for (auto it = all.begin(); it != all.end() && erased < erased_at_once;) {

@@ -21,8 +21,6 @@ constexpr unsigned patience = 10;
 // For nodes to tell a new owner which sessions are awake there.
 constexpr unsigned patience_for_claims = 3;
 
-constexpr std::uint32_t never = 0xFFFF'FFFF;
-
 }  // namespace
 
 // --- owners ----------------------------------------------------------------------
@@ -114,7 +112,7 @@ void session_shard::tell_owner_of_sessions() {
     auto& state = *frame.add_sessions();
     state.set_session(e.who->id().value);
     state.set_client_id(client_id);
-    state.set_expiry(e.who->kept() ? never : 0);
+    state.set_expiry(e.who->kept() ? mqtt::expires_never : 0);
     state.set_disconnected_at(e.who->online() ? 0 : 1);
     state.set_life(e.life);
     if (frame.sessions_size() == 256) flush(false);

@@ -12,7 +12,7 @@ namespace troupe::broker {
 namespace {
 
 // Ticks, of about a second: longer than a change of an owner takes.
-constexpr unsigned patience = 15;
+constexpr unsigned patience_for_store = 15;
 // Given to other nodes and not answered; more is refused.
 constexpr std::uint64_t most_waiting = 256ULL << 20;
 
@@ -184,7 +184,7 @@ void store_front::tick() {
   {
     std::lock_guard lock(mutex_);
     for (auto it = questions_.begin(); it != questions_.end();) {
-      if (++it->second.age <= patience) {
+      if (++it->second.age <= patience_for_store) {
         ++it;
         continue;
       }

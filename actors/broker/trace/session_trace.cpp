@@ -27,6 +27,8 @@ std::string_view word_of(drop_reason why) {
       return "write_buffer_full";
     case drop_reason::not_authorized:
       return "not_authorized";
+    case drop_reason::administrator:
+      return "administrator";
     case drop_reason::session_ended:
       break;
   }
@@ -421,6 +423,9 @@ void session_trace::dropped(session& s, const mqtt::message& message, drop_reaso
       text = own ? "Refused: the access rules do not allow " + clipped(s.client_id()) +
                        " to publish there"
                  : "The access rules do not allow " + clipped(s.client_id()) + " to receive it";
+      break;
+    case drop_reason::administrator:
+      text = "Dropped from the queue of " + clipped(s.client_id()) + " by an administrator";
       break;
     case drop_reason::session_ended:
       text = "The session of " + clipped(s.client_id()) + " has ended";

@@ -390,3 +390,17 @@ def test_following_ends_with_its_time_and_takes_the_trace_away(node, tmp_path):
     assert [e["event"] for e in events] == ["received", "authorized", "matched", "dropped",
                                             "answered"]
     assert ask(node, "GET", "/api/v1/trace")[1]["data"] == []
+
+
+def test_what_an_administrator_drops_is_said_so(start_node):
+    node = start_node()
+    away = node.connect("away", session_expiry_interval=600)
+    away.subscribe(("t/q", 1))
+    away.disconnect()
+    writer = node.connect("writer")
+    writer.publish("t/q", "1", qos=1)
+    start(node, "away", "client", "away")
+    assert ask(node, "DELETE", "/api/v1/clients/away/mqueue_messages") == (
+        200, {"dropped": 1, "more": False})
+    event = the(until(node, "away", dropped("administrator")), "dropped")
+    assert event["text"] == "Dropped from the queue of away by an administrator"

@@ -9,6 +9,7 @@
 #include <caf/send.hpp>
 
 #include <atomic>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -169,6 +170,46 @@ TEST_CASE("an idle actor handles a passed message inside of its sender", "[lean_
   CHECK(handled->messages_handled() == 2);
   CHECK(handled->mailbox_depth() == 0);
   outer = nullptr;
+}
+
+TEST_CASE("an actor that moves is claimed only where it is at home", "[lean_actor]") {
+  constexpr unsigned loops = 3;
+  constexpr std::uint64_t each = 20'000;
+  threaded_system t{loops};
+  std::vector<std::uint64_t> expected(loops, 0);
+  std::uint64_t total = 0;  // not atomic: TSan would see two threads at once
+  std::atomic<bool> ok{true};
+  std::atomic<int> inside{0};
+  std::atomic<std::uint64_t> claimed{0};
+  countdown done{1};
+  auto mover =
+      spawn_lean<scripted>(t.sys, &t.loops().loop(0), [&](scripted& self, caf::mailbox_element& m) {
+        if (inside.fetch_add(1) != 0) ok = false;
+        const auto* x = payload<numbered>(m);
+        if (x == nullptr || expected[x->sender]++ != x->number) ok = false;
+        if (!self.loop().is_current()) ok = false;
+        if (++total % 5 == 0) self.move_home(t.loops().loop(static_cast<unsigned>(total / 5 % loops)));
+        if (total == loops * each) done.hit();
+        inside.fetch_sub(1);
+      });
+  const auto handle = caf::actor_cast<caf::strong_actor_ptr>(mover);
+  const auto pass = [&](numbered word) {
+    auto& here = *run_loop::current();
+    auto* receiver = lean_actor::from(handle);
+    if (!receiver->claim(here)) return caf::anon_send(mover, word);
+    ++claimed;
+    caf::mailbox_element_view<numbered> passing(nullptr, caf::make_message_id(), {}, word);
+    here.run_claimed(*receiver, passing);
+  };
+  // One at a time from each loop, so that it is idle in between.
+  std::function<void(unsigned, std::uint64_t)> step = [&](unsigned s, std::uint64_t i) {
+    pass({s, i});
+    if (i + 1 < each) t.loops().loop(s).post([&step, s, i] { step(s, i + 1); });
+  };
+  for (unsigned s = 0; s < loops; ++s) t.loops().loop(s).post([&step, s] { step(s, 0); });
+  CHECK(done.wait());
+  CHECK(ok);
+  CHECK(claimed > 0);
 }
 
 TEST_CASE("request and response with ordinary CAF actors", "[lean_actor]") {

@@ -8,9 +8,6 @@
 namespace troupe::bench {
 namespace {
 
-// For the broker to see that subscribers have left, and for messages that come twice.
-constexpr double moment = 0.2;
-
 class offline final : public course {
  public:
   explicit offline(const options& given) : course(given), publishing_(workers(), given, plan()) {}

@@ -14,6 +14,9 @@
 
 namespace troupe::bench {
 
+/// Seconds for the broker to see that subscribers have left, and for messages that come twice.
+inline constexpr double moment = 0.2;
+
 /// The first publishers send one more than the others if it does not divide. 0 of them
 /// all: without end.
 std::uint64_t share_of(std::uint64_t messages, std::uint32_t publishers, std::uint32_t number);

@@ -6,9 +6,6 @@
 namespace troupe::bench {
 namespace {
 
-// For messages that come twice.
-constexpr double moment = 0.2;
-
 class retained final : public course {
  public:
   explicit retained(const options& given)

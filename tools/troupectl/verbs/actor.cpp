@@ -48,15 +48,15 @@ const std::vector<line> actor_lines{{"actor", "/id"},
                                     {"restarts", "/restarts"},
                                     {"waits for", "/waits_for"}};
 
-struct options {
+struct actor_options {
   listing list{"/api/v1/actors", {}};
   std::string kind_of, serves, node;
   std::string sort = "id";
   double interval = 1;  // seconds between the two looks of `top`
 };
 
-std::shared_ptr<options> add_filters(CLI::App& command) {
-  auto given = std::make_shared<options>();
+std::shared_ptr<actor_options> add_actor_filters(CLI::App& command) {
+  auto given = std::make_shared<actor_options>();
   command.add_option("--kind", given->kind_of, "Of this kind, such as session or topic_shard");
   command.add_option("--serves", given->serves, "Who serve what has this text in it: a client id");
   command.add_option("--node", given->node, "Of this node");
@@ -67,7 +67,7 @@ std::shared_ptr<options> add_filters(CLI::App& command) {
   return given;
 }
 
-listing with_filters(const options& given) {
+listing with_filters(const actor_options& given) {
   auto list = given.list;
   const auto add = [&](const char* name, const std::string& value) {
     if (!value.empty()) list.query.emplace_back(name, value);
@@ -106,13 +106,13 @@ std::string tree_text(const json& tree) {
 
 action declare_actor_list(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = add_filters(command);
+  const auto given = add_actor_filters(command);
   return [=, &with] { return show_list(with, *how, with_filters(*given), actor_columns); };
 }
 
 action declare_actor_top(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = add_filters(command);
+  const auto given = add_actor_filters(command);
   given->sort = "busy";
   given->list.limit = 0;  // as many as the screen has room for
   add_interval_option(command, given->interval);
@@ -138,11 +138,11 @@ action declare_actor_show(CLI::App& command, console& with) {
 }
 
 action declare_actor_restart(CLI::App& command, console& with) {
-  struct options {
+  struct actor_options {
     node_address address;
     std::string id;
   };
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<actor_options>();
   add_address_options(command, given->address);
   command.add_option("actor", given->id, "Id as `actor list` shows it, such as 1234@broker-1")
       ->required();

@@ -29,7 +29,7 @@ const std::vector<column> made_columns{{"NODE", "/node"},
                                        {"PATH", "/path"},
                                        {"ERROR", "/error"}};
 
-struct options {
+struct backup_options {
   node_address address;
   std::string name;
 };
@@ -58,7 +58,7 @@ action declare_backup_list(CLI::App& command, console& with) {
 }
 
 action declare_backup_make(CLI::App& command, console& with) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<backup_options>();
   add_address_options(command, given->address);
   command.add_option("name", given->name, "What it is called; the time otherwise");
   return [=, &with] {
@@ -72,7 +72,7 @@ action declare_backup_make(CLI::App& command, console& with) {
 }
 
 action declare_backup_delete(CLI::App& command, console& with) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<backup_options>();
   add_address_options(command, given->address);
   command.add_option("name", given->name, "As `backup list` shows it")->required();
   return [=, &with] {

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-struct options {
+struct cluster_options {
   node_address address;
   bool json = false;
   std::string target;  // address to join, node to let go
@@ -25,15 +25,15 @@ struct options {
   bool apply = false;
 };
 
-std::shared_ptr<options> add_order_options(CLI::App& command) {
-  auto given = std::make_shared<options>();
+std::shared_ptr<cluster_options> add_order_options(CLI::App& command) {
+  auto given = std::make_shared<cluster_options>();
   add_address_options(command, given->address);
   command.add_flag("--json", given->json, "Print the node's answer as JSON");
   return given;
 }
 
 /// `what`: behind /api/v1/cluster/.
-exit_code send(console& with, const options& given, const std::string& what, const json& order) {
+exit_code send(console& with, const cluster_options& given, const std::string& what, const json& order) {
   std::string text;
   try {
     text = order.dump();

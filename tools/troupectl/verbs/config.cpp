@@ -56,11 +56,11 @@ exit_code read_again(console& with, const node_address& address, bool as_json, c
 }
 
 action declare_reading(CLI::App& command, console& with, const char* path) {
-  struct options {
+  struct config_options {
     node_address address;
     bool json = false;
   };
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<config_options>();
   add_address_options(command, given->address);
   command.add_flag("--json", given->json, "Print the node's answer as JSON");
   return [=, &with] { return read_again(with, given->address, given->json, path); };
@@ -69,12 +69,12 @@ action declare_reading(CLI::App& command, console& with, const char* path) {
 }  // namespace
 
 action declare_config_show(CLI::App& command, console& with) {
-  struct options {
+  struct config_options {
     std::string prefix;
     bool changed = false;
   };
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<config_options>();
   command.add_option("prefix", given->prefix, "Keys that begin with this, such as limits.");
   command.add_flag("--changed", given->changed, "Only what is not the default");
   return [=, &with] {

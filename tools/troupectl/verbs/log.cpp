@@ -25,12 +25,12 @@ action declare_log_show(CLI::App& command, console& with) {
 }
 
 action declare_log_level(CLI::App& command, console& with) {
-  struct options {
+  struct log_options {
     node_address address;
     std::string level;
     std::string who;
   };
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<log_options>();
   add_address_options(command, given->address);
   command.add_option("level", given->level, "trace, debug, info, warning, error, critical or off")
       ->required()

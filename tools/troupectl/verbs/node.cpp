@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr std::string_view path = "/api/v1/node/drain";
 constexpr auto look_again = std::chrono::milliseconds(500);
 
-struct options {
+struct node_options {
   node_address address;
   std::uint32_t rate = 0;  // 0: the node's own
   std::string server_reference;
@@ -64,7 +64,7 @@ exit_code wait_until_empty(console& with, const node_address& address, std::uint
   return success;
 }
 
-exit_code drain(console& with, const options& given) {
+exit_code drain(console& with, const node_options& given) {
   auto order = json::object();
   if (given.rate != 0) order["rate"] = given.rate;
   if (!given.server_reference.empty()) order["server_reference"] = given.server_reference;
@@ -81,7 +81,7 @@ exit_code drain(console& with, const options& given) {
 }  // namespace
 
 action declare_node_drain(CLI::App& command, console& with) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<node_options>();
   add_address_options(command, given->address);
   command.add_option("--rate", given->rate, "Clients sent away in a second; else 500")
       ->check(CLI::Range(1, 1'000'000));

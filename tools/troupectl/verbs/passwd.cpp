@@ -14,7 +14,7 @@
 namespace troupe::ctl {
 namespace {
 
-struct options {
+struct passwd_options {
   std::string file;
   std::string user;
   bool remove = false;
@@ -38,14 +38,14 @@ std::string read_password(bool batch, std::string& password) {
   return {};
 }
 
-exit_code changed(console& with, const options& given, const char* what) {
+exit_code changed(console& with, const passwd_options& given, const char* what) {
   if (!given.json) return success;
   const nlohmann::json told = {{"file", given.file}, {"user", given.user}, {"outcome", what}};
   with.out << told.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return success;
 }
 
-exit_code change(console& with, const options& given) {
+exit_code change(console& with, const passwd_options& given) {
   if (given.remove) {
     const auto problem = auth::remove_user(given.file, given.user);
     return problem.empty() ? changed(with, given, "removed") : fail(with, problem);
@@ -59,7 +59,7 @@ exit_code change(console& with, const options& given) {
 }  // namespace
 
 action declare_passwd(CLI::App& command, console& with) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<passwd_options>();
   command.add_option("file", given->file, "Password file; made if it is not there")->required();
   command.add_option("user", given->user, "User name")->required();
   auto* const remove = command.add_flag("-D,--delete", given->remove, "Remove the user");

@@ -69,13 +69,13 @@ exit_code drop_queue(console& with, const drop_options& given) {
 }  // namespace
 
 action declare_clients_queue(CLI::App& command, console& with) {
-  struct options {
+  struct queue_options {
     std::string client;
     listing list;
     bool payload = false;
   };
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<queue_options>();
   command.add_option("client", given->client, "Client id")->required();
   command.add_flag("--payload", given->payload, "With the payload, at most 4 KiB of each");
   add_limit_option(command, given->list.limit);

@@ -24,12 +24,12 @@ const std::vector<column> shard_columns{{"NODE", "/node"},
 
 action declare(CLI::App& command, console& with, const char* path,
                const std::vector<column>& columns) {
-  struct options {
+  struct storage_options {
     std::string node;
     std::size_t limit = 0;
   };
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<storage_options>();
   command.add_option("--node", given->node, "Of this node");
   add_limit_option(command, given->limit);
   return [=, &with, &columns] {

@@ -10,14 +10,14 @@
 namespace troupe::ctl {
 namespace {
 
-struct options {
+struct token_options {
   std::string file;
   std::string name;
   std::string role = "viewer";
 };
 
-std::shared_ptr<options> add_token(CLI::App& command) {
-  auto given = std::make_shared<options>();
+std::shared_ptr<token_options> add_token(CLI::App& command) {
+  auto given = std::make_shared<token_options>();
   command.add_option("file", given->file, "Token file, http.token_file of the node")->required();
   command.add_option("name", given->name, "Name of the token, which the audit log shows")
       ->required();

@@ -30,7 +30,7 @@ const std::vector<column> slow_columns{{"CLIENT", "/clientid"},
                                        {"OLDEST MESSAGE", "/topic"},
                                        {"WAITS FOR", "/waits_for"}};
 
-struct options {
+struct top_options {
   std::string node;
   std::string sort = "messages";
   double interval = 1;
@@ -42,7 +42,7 @@ struct options {
 
 action declare_clients_top(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<top_options>();
   command
       .add_option("--sort", given->sort,
                   "messages, received, received_bytes, sent, sent_bytes or dropped")
@@ -61,7 +61,7 @@ action declare_clients_top(CLI::App& command, console& with) {
 
 action declare_clients_slow(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<top_options>();
   given->limit = 100;
   command.add_option("--behind", given->behind, "Seconds that they are behind at least")
       ->check(CLI::Range(0.0, 1e6))

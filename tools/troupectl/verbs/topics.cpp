@@ -31,7 +31,7 @@ const std::vector<line> retained_lines{{"topic", "/topic"},
                                        {"published", "/publish_at"},
                                        {"expires", "/expires_at"}};
 
-struct options {
+struct topics_options {
   listing list;
   std::string topic, client, group, node;
 };
@@ -59,7 +59,7 @@ std::string retained_text(const json& message) {
 
 action declare_subscriptions_list(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>(options{{"/api/v1/subscriptions", {}}, {}, {}, {}, {}});
+  const auto given = std::make_shared<topics_options>(topics_options{{"/api/v1/subscriptions", {}}, {}, {}, {}, {}});
   command.add_option("--filter", given->topic, "With exactly this topic filter");
   command.add_option("--client", given->client, "Of this client id");
   command.add_option("--share", given->group, "Of this shared group");
@@ -77,7 +77,7 @@ action declare_subscriptions_list(CLI::App& command, console& with) {
 
 action declare_subscriptions_match(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>(options{{"/api/v1/subscriptions", {}}, {}, {}, {}, {}});
+  const auto given = std::make_shared<topics_options>(topics_options{{"/api/v1/subscriptions", {}}, {}, {}, {}, {}});
   command.add_option("topic", given->topic, "Topic of a message")->required();
   add_limit_option(command, given->list.limit);
   return [=, &with] {
@@ -89,7 +89,7 @@ action declare_subscriptions_match(CLI::App& command, console& with) {
 
 action declare_topics_list(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>(options{{"/api/v1/topics", {}}, {}, {}, {}, {}});
+  const auto given = std::make_shared<topics_options>(topics_options{{"/api/v1/topics", {}}, {}, {}, {}, {}});
   auto match = std::make_shared<std::string>();
   command.add_option("--filter", given->topic, "Exactly this topic filter");
   command.add_option("--match", *match, "Filters that match this topic");
@@ -107,7 +107,7 @@ action declare_topics_list(CLI::App& command, console& with) {
 
 action declare_retained_list(CLI::App& command, console& with) {
   const auto how = add_showing_options(command);
-  const auto given = std::make_shared<options>(options{{"/api/v1/retained", {}}, {}, {}, {}, {}});
+  const auto given = std::make_shared<topics_options>(topics_options{{"/api/v1/retained", {}}, {}, {}, {}, {}});
   command.add_option("filter", given->topic, "Topic filter; none: all");
   add_limit_option(command, given->list.limit);
   return [=, &with] {

@@ -32,7 +32,7 @@ const std::vector<column> trace_columns{
     {"BEGAN", "/start_at"}, {"ENDS", "/end_at"}, {"NODES", "/nodes"}, {"EVENTS", "/events"},
     {"LOST", "/lost"},      {"BY", "/by"}};
 
-struct options {
+struct trace_options {
   node_address address;
   std::string name, type, what;
   std::uint64_t seconds = 600;
@@ -49,7 +49,7 @@ std::string type_of(const std::string& word) {
   return word;
 }
 
-void add_bounds(CLI::App& command, options& given) {
+void add_bounds(CLI::App& command, trace_options& given) {
   command
       .add_option("--duration", given.seconds,
                   "How long at most: seconds, or a number with min or h, up to an hour")
@@ -63,7 +63,7 @@ void add_bounds(CLI::App& command, options& given) {
       ->capture_default_str();
 }
 
-void add_output(CLI::App& command, options& given) {
+void add_output(CLI::App& command, trace_options& given) {
   command.add_flag("--json", given.json, "Print events as JSON, one a line");
   command.add_option("--output", given.output, "Write to this file");
   command.add_option("--message", given.message,
@@ -140,7 +140,7 @@ std::string head_of(const json& page) {
          "\n" + missing_text(page);
 }
 
-void print(std::ostream& out, const json& page, const options& given, trace_lines& lines) {
+void print(std::ostream& out, const json& page, const trace_options& given, trace_lines& lines) {
   for (const auto& event : page.at("data")) {
     if (!of_message(event, given.message)) continue;
     out << (given.json ? event.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"
@@ -150,7 +150,7 @@ void print(std::ostream& out, const json& page, const options& given, trace_line
 }
 
 /// Prints what comes until the trace is over, or Ctrl-C.
-exit_code follow(console& with, const options& given, const std::string& name, sink& to) {
+exit_code follow(console& with, const trace_options& given, const std::string& name, sink& to) {
   reading pages(resolved(given.address, with), name);
   trace_lines lines;
   std::string missing;
@@ -169,7 +169,7 @@ exit_code follow(console& with, const options& given, const std::string& name, s
   }
 }
 
-exit_code show_all(console& with, const options& given, sink& to) {
+exit_code show_all(console& with, const trace_options& given, sink& to) {
   reading pages(resolved(given.address, with), given.name);
   std::vector<json> events;
   trace_lines lines;
@@ -191,7 +191,7 @@ exit_code show_all(console& with, const options& given, sink& to) {
   return to.end();
 }
 
-http_answer start(console& with, const options& given) {
+http_answer start(console& with, const trace_options& given) {
   const auto type = type_of(given.type);
   const json body = {{"name", given.name},
                      {"type", type},
@@ -202,15 +202,15 @@ http_answer start(console& with, const options& given) {
                    body.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-std::shared_ptr<options> add_named(CLI::App& command) {
-  auto given = std::make_shared<options>();
+std::shared_ptr<trace_options> add_named(CLI::App& command) {
+  auto given = std::make_shared<trace_options>();
   add_address_options(command, given->address);
   command.add_option("trace", given->name, "Name of a trace")->required();
   return given;
 }
 
 /// Starts a trace, shows what comes and deletes it.
-exit_code live(console& with, options given) {
+exit_code live(console& with, trace_options given) {
   given.name = "ctl-" + std::to_string(std::time(nullptr)) + "-" + std::to_string(::getpid());
   sink to(with, given.output);
   if (!to.good()) return to.end();
@@ -229,7 +229,7 @@ exit_code live(console& with, options given) {
 
 action declare_live(CLI::App& command, console& with, const char* type, const char* argument,
                     const char* help) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<trace_options>();
   given->type = type;
   add_address_options(command, given->address);
   command.add_option(argument, given->what, help)->required();
@@ -241,7 +241,7 @@ action declare_live(CLI::App& command, console& with, const char* type, const ch
 }  // namespace
 
 action declare_trace_start(CLI::App& command, console& with) {
-  const auto given = std::make_shared<options>();
+  const auto given = std::make_shared<trace_options>();
   add_address_options(command, given->address);
   command.add_option("name", given->name, "For the other verbs: letters, digits, - _ .")
       ->required();
