@@ -399,7 +399,7 @@ def test_what_an_administrator_drops_is_said_so(start_node):
     away.disconnect()
     writer = node.connect("writer")
     writer.publish("t/q", "1", qos=1)
-    start(node, "away", "client", "away")
+    start(node, "away", "clientid", "away")
     assert ask(node, "DELETE", "/api/v1/clients/away/mqueue_messages") == (
         200, {"dropped": 1, "more": False})
     event = the(until(node, "away", dropped("administrator")), "dropped")
