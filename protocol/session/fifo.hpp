@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-#include <boost/stl_interfaces/iterator_interface.hpp>
+#include <boost/iterator/iterator_facade.hpp>
 
 namespace troupe::session {
 
@@ -70,19 +70,21 @@ class fifo {
   static constexpr std::uint32_t kept_slots = 64;
 
   template <class Owner, class Value>
-  class place : public boost::stl_interfaces::iterator_interface<
-                    place<Owner, Value>, std::random_access_iterator_tag, Value> {
+  class place : public boost::iterator_facade<place<Owner, Value>, Value,
+                                              boost::random_access_traversal_tag> {
    public:
     place() = default;
     place(Owner& of, std::size_t at) noexcept : of_(&of), at_(static_cast<std::ptrdiff_t>(at)) {}
-    Value& operator*() const noexcept { return (*of_)[static_cast<std::size_t>(at_)]; }
-    place& operator+=(std::ptrdiff_t count) noexcept {
-      at_ += count;
-      return *this;
-    }
-    std::ptrdiff_t operator-(const place& other) const noexcept { return at_ - other.at_; }
 
    private:
+    friend class boost::iterator_core_access;
+    Value& dereference() const noexcept { return (*of_)[static_cast<std::size_t>(at_)]; }
+    bool equal(const place& other) const noexcept { return at_ == other.at_; }
+    void increment() noexcept { ++at_; }
+    void decrement() noexcept { --at_; }
+    void advance(std::ptrdiff_t count) noexcept { at_ += count; }
+    std::ptrdiff_t distance_to(const place& other) const noexcept { return other.at_ - at_; }
+
     Owner* of_ = nullptr;
     std::ptrdiff_t at_ = 0;
   };
