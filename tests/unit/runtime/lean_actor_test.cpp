@@ -201,15 +201,22 @@ TEST_CASE("an actor that moves is claimed only where it is at home", "[lean_acto
     caf::mailbox_element_view<numbered> passing(nullptr, caf::make_message_id(), {}, word);
     here.run_claimed(*receiver, passing);
   };
-  // One at a time from each loop, so that it is idle in between.
+  countdown first{1};
+  t.loops().loop(0).post([&] {
+    pass({0, 0});
+    first.hit();
+  });
+  REQUIRE(first.wait());
+  CHECK(claimed == 1);
+  // One at a time from each loop, so that it may be idle in between.
   std::function<void(unsigned, std::uint64_t)> step = [&](unsigned s, std::uint64_t i) {
     pass({s, i});
     if (i + 1 < each) t.loops().loop(s).post([&step, s, i] { step(s, i + 1); });
   };
-  for (unsigned s = 0; s < loops; ++s) t.loops().loop(s).post([&step, s] { step(s, 0); });
+  for (unsigned s = 0; s < loops; ++s)
+    t.loops().loop(s).post([&step, s] { step(s, s == 0 ? 1 : 0); });
   CHECK(done.wait());
   CHECK(ok);
-  CHECK(claimed > 0);
 }
 
 TEST_CASE("request and response with ordinary CAF actors", "[lean_actor]") {
