@@ -12,8 +12,8 @@ function(troupe_quick_to_compile target)
 endfunction()
 
 # troupe_together(target): several of its files are compiled at a time, because what they have in
-# common (templates of CAF, nlohmann-json and CLI11) costs more than they do: a third to a half of the
-# time. Not in a release or with -DTROUPE_UNITY=OFF.
+# common (templates of CAF, nlohmann-json and CLI11) costs as much as they do: half of the time.
+# Not in a release or with -DTROUPE_UNITY=OFF.
 function(troupe_together target)
   if(TROUPE_UNITY AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)

@@ -62,7 +62,8 @@ class relay {
           continue;
         }
         if ((event.events & EPOLLOUT) != 0 && !at(fd).output.empty()) touch(fd);
-        if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) read(fd);
+        const bool ends = (event.events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0;
+        if (ends || (event.events & EPOLLIN) != 0) read(fd, ends);
       }
       for (const int fd : touched_) flush(fd);
       touched_.clear();
@@ -86,7 +87,7 @@ class relay {
       connections_.resize(static_cast<std::size_t>(fd) * 2 + 1);
     at(fd) = {};
     at(fd).open = true;
-    watch(fd, EPOLLIN | EPOLLOUT | EPOLLET);
+    watch(fd, EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET);
   }
 
   void close(int fd) {
@@ -101,7 +102,8 @@ class relay {
     touched_.push_back(fd);
   }
 
-  void read(int fd) {
+  /// `ends`: the end of the connection stands behind what can be read.
+  void read(int fd, bool ends) {
     while (at(fd).open) {
       const auto got = ::recv(fd, buffer_.data(), buffer_.size(), 0);
       if (got < 0 && errno == EINTR) continue;
@@ -116,8 +118,8 @@ class relay {
         all.append(bytes);
         input.assign(cut(fd, all));
       }
-      // The socket is watched by its edges: a short read has taken everything.
-      if (bytes.size() < buffer_.size()) return;
+      // The socket is watched by its edges: a short read has taken everything but the end.
+      if (!ends && bytes.size() < buffer_.size()) return;
     }
   }
 
