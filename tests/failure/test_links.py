@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from wire.node import wait_for
 
 ROOT = Path(__file__).parents[2]
 BROKER = Path(os.environ.get("TROUPE_BINARY", ROOT / "build/dev/tools/troupe/troupe"))
@@ -113,7 +114,7 @@ def test_everything_arrives_once_and_in_order(pair):
 
 def test_a_stopped_process_is_found_and_nothing_piles_up(pair):
     pair.one.say("flood 10 1000")
-    time.sleep(1)
+    wait_for(lambda: int(pair.two.figures()["received"]) > 0, 10, "the flood")
     pair.two.signal(signal.SIGSTOP)
     time.sleep(1)
     before = pair.one.resident_kib()
