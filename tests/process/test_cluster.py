@@ -107,7 +107,7 @@ def test_who_does_not_know_the_secret_stays_outside(make_cluster):
     cluster = make_cluster(1).start()
     stranger = cluster.add(secret="another secret, as long", bootstrap_expect=1)
     cluster.join(stranger)
-    wait_for(lambda: "secret" in stranger.log_text(), 10, "a word about the secret")
+    stranger.await_log("secret", within=10)
     assert stranger.cluster()["id"] == ""
     assert cluster.nodes[0].members() == {"n1": "up"}
 

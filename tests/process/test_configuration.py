@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from wire.node import ROOT, check_configuration
+from wire.node import ROOT, check_configuration, wait_for
 
 GOOD = '[limits]\nmax_packet_size = "1MiB"\n'
 
@@ -73,9 +73,8 @@ def test_reload_changes_limits_and_says_what_it_cannot(start_node):
     node.tables["node"]["shards"] = 16
     node.write_configuration()
     node.reload()
-    log = node.log_text()
-    assert re.search(r"Takes effect at the next start.*node\.shards", log)
-    assert re.search(r"Changed.*limits\.max_packet_size", log)
+    for line in (r"Takes effect at the next start.*node\.shards", r"Changed.*limits\.max_packet_size"):
+        wait_for(lambda: re.search(line, node.log_text()), 5, line)
     assert node.connect("after").connack.property("maximum_packet_size") == 3072
     before.ping()
 

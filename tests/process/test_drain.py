@@ -79,7 +79,7 @@ def test_clients_leave_at_the_rate_and_new_ones_are_refused(start_node):
     wait_for(lambda: ask(node, "GET", kind=None)[1]["remaining"] == 0, 5, "nobody")
     assert node.metric("troupe_clients_redirected_total", when="connect") == 2
     assert node.metric("troupe_clients_redirected_total", when="connected") == 12
-    wait_for(lambda: "Drained: no client is connected" in node.log_text(), 5, "the log")
+    node.await_log("Drained: no client is connected")
 
     status, state = ask(node, "DELETE", kind=None)
     assert status == 200 and not state["draining"]

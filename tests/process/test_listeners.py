@@ -156,7 +156,7 @@ def test_certificates_are_read_again(make_node):
     # A certificate that cannot be read changes nothing.
     certificate.write_text("nonsense")
     node.reload(expect="Reload refused")
-    assert "server.pem" in node.log_text()
+    node.await_log("server.pem")
     old.ping()
     new.ping()
 

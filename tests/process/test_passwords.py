@@ -93,7 +93,7 @@ def test_passwords_are_read_again(node):
 def test_a_broken_password_file_changes_nothing(node):
     node.passwords.write_text("bob:$7$nonsense\n")
     node.reload(expect="Reload refused")
-    assert "passwords, line 1" in node.log_text()
+    node.await_log("passwords, line 1")
     node.connect("b", username="bob", password="seven").disconnect()
 
 

@@ -59,7 +59,7 @@ def test_the_address_is_the_one_in_the_header(start_node):
     stranger.send(connect_packet("stranger"))
     stranger.expect_close(0x87)
     behind(node, v2("127.0.0.1", command=0x20), "tcp").send(connect_packet("check"))
-    assert "203.0.113.9:40123" in node.log_text()
+    node.await_log("203.0.113.9:40123")
     near = greet(behind(node, v2("127.0.0.1", 40999)), "near")
     event = watcher.next_packet()
     assert json.loads(event.payload)["ipaddress"] == "127.0.0.1:40999"
@@ -88,7 +88,7 @@ def test_the_header_is_required(start_node):
     broken = behind(node, b"PROXY TCP4 203.0.113.9 198.51.100.1 99999 1883\r\n")
     broken.expect_close()
     wait_for(lambda: refused(node)["proxy_header"] == 2, 5, "two refusals")
-    assert "A connection without a good PROXY header was refused" in node.log_text()
+    node.await_log("A connection without a good PROXY header was refused")
     # Half of one costs neither time nor patience.
     before = sum(os_times(node.process.pid))
     begin = time.monotonic()
@@ -114,7 +114,7 @@ def test_only_trusted_proxies_may_connect(start_node):
     client.send(connect_packet("c"))
     client.expect_close()
     wait_for(lambda: refused(node)["proxy_not_trusted"] == 1, 5, "a refusal")
-    assert "elsewhere than a trusted proxy" in node.log_text()
+    node.await_log("elsewhere than a trusted proxy")
     # A reload changes who is trusted.
     node.listeners[0]["proxy_trusted"] = ["127.0.0.1"]
     node.write_configuration()

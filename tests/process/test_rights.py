@@ -117,7 +117,7 @@ def test_a_broken_acl_file_changes_nothing(node):
     ada = named(node, "ada")
     node.rules.write_text("topic readwrite home/#\ntopics everything\n")
     node.reload(expect="Reload refused")
-    assert "acl, line 2: expected" in node.log_text()
+    node.await_log("acl, line 2: expected")
     ada.publish("home/kitchen", "x", qos=1)
     ada.publish("news/x", "x", qos=1, reason=0x87)
 

@@ -171,6 +171,11 @@ class Node:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def await_log(self, *texts, within=5):
+        """Waits until the log holds every text: lines are written behind the broker's back, a little later."""
+        for text in texts:
+            wait_for(lambda: text in self.log_text(), within, f"{text!r} in the log")
+
     def memory(self, field="VmRSS"):
         """A figure of /proc/PID/status in bytes."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

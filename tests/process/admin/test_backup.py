@@ -93,5 +93,4 @@ def test_backups_have_names_and_go(start_node):
     ctl(node, "backup", "delete", name)
     assert name not in ctl(node, "backup", "list")
     ctl(node, "backup", "delete", name, code=5)
-    wait_for(lambda: "made the backup" in node.log_text()
-             and "deleted the backup" in node.log_text(), 5, "the audit log")
+    node.await_log("made the backup", "deleted the backup")

@@ -62,7 +62,7 @@ def test_what_is_queued_is_listed_and_dropped(start_node, asleep):
     if not asleep:  # else it sleeps again by now, perhaps, and its counters are of a life awake
         assert shown["counters"]["dropped"]["administrator"] == 21
     assert ask(node, "DELETE", PATH) == (200, {"dropped": 0, "more": False})
-    wait_for(lambda: "dropped 21 queued messages of reader" in node.log_text(), 5, "the audit log")
+    node.await_log("dropped 21 queued messages of reader")
     # It goes on, now and over a restart.
     fill(node, "q/next", [1])
     assert topics(node) == ["q/next"]

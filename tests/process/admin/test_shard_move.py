@@ -46,7 +46,7 @@ def test_a_shard_goes_where_it_is_sent_and_stays(make_cluster):
     wait_for(lambda: not stays() or time.monotonic() > end, 2 * PREFERRED_AGAIN)
     assert stays()
     assert move(third, 5, other) == (200, {"done": True, "text": f"Shard 5 stays with {other}."})
-    wait_for(lambda: "shard 5 to " + other in third.log_text(), 5, "the audit log")
+    third.await_log("shard 5 to " + other)
     # When that node is lost the others take it, and the preferred owner keeps it.
     lost = next(n for n in cluster.nodes if n.name == other)
     lost.kill()
