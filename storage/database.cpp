@@ -174,12 +174,12 @@ std::string database::check_directory_record() {
   if (!status.ok()) return open_error(options_.directory, status);
   const auto found = record::decode_directory(view(value));
   if (!found) return damaged(options_.directory, "its directory record cannot be read");
-  if (found->version > record::replicated_layout_version) {
+  if (found->version > record::newest_layout_version) {
     return newer(options_.directory, "layout " + std::to_string(found->version) +
                                          ", this program knows layout " +
-                                         std::to_string(record::replicated_layout_version));
+                                         std::to_string(record::newest_layout_version));
   }
-  if (found->version > layout()) {
+  if (found->version == record::replicated_layout_version && !options_.replicated) {
     return "The store in " + options_.directory +
            " belongs to a node of a cluster, but none is configured. Configure the cluster, or "
            "name another data directory.";
@@ -190,9 +190,10 @@ std::string database::check_directory_record() {
            " are configured. Set the number back to " + std::to_string(found->shards) +
            ", or name another data directory: the number is fixed when the directory is made.";
   }
-  if (found->version < layout() && options_.replicated) return become_replicated();
+  if (found->version == layout()) return {};
+  if (options_.replicated) return become_replicated();
   // Before anything of this layout is written: an older program must refuse it.
-  return found->version < layout() ? write_directory_record() : std::string{};
+  return write_directory_record();
 }
 
 /// Replicas begin equal: what only this node has, other replicas of a shard would never get.

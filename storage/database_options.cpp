@@ -153,6 +153,12 @@ rocksdb::ColumnFamilyOptions make_family_options(family which,
     family_options.memtable_insert_with_hint_prefix_extractor.reset(
         rocksdb::NewFixedPrefixTransform(8));
   }
+  if (which == family::queue) {
+    // What is fetched before long mostly never reaches a file, the more the larger this is; and
+    // what does is not compressed before it has stayed for a while.
+    family_options.write_buffer_size = 32 * mebibyte;
+    family_options.compression_per_level = {rocksdb::kNoCompression, best_compression()};
+  }
   if (hot)
     family_options.table_properties_collector_factories.push_back(
         std::make_shared<deletion_watch_factory>());

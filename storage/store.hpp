@@ -189,6 +189,11 @@ class transaction {
   void applied(shard_id shard, std::uint64_t index, std::uint64_t term);
 
   // --- by topic shards ---
+  /// What consecutive messages have in common is written once. Before anything is owed; not in a
+  /// replicated store, since nodes with the program before this one cannot read it.
+  void share_heads();
+  /// Makes room for records of about so many bytes, which come next.
+  void expect(std::size_t bytes);
   /// A body that `receivers` owed messages of this transaction refer to.
   void append(log_position at, const mqtt::message& body, std::uint32_t receivers);
   /// Owed to a durable session that is the only one to get it. The body stands

@@ -1,6 +1,5 @@
 #include "storage/records/record_codec.hpp"
 #include "storage/records/record_keys.hpp"
-#include "storage/records/run_codec.hpp"
 #include "storage/transaction_content.hpp"
 
 namespace troupe::storage {
@@ -67,7 +66,7 @@ std::uint32_t transaction::content::run_of(session_id to) {
   run.to = to;
   run.first_piece = run.last_piece = static_cast<std::uint32_t>(pieces.size());
   pieces.push_back({static_cast<std::uint32_t>(bytes.size()), 0, run_piece::none});
-  record::begin_run(bytes);
+  record::begin_run(heads, bytes);
   run.size = pieces.back().size = static_cast<std::uint32_t>(bytes.size()) - pieces.back().at;
   return latest_ = static_cast<std::uint32_t>(runs.size() - 1);
 }
@@ -77,7 +76,7 @@ stored_place transaction::content::add_to_run(session_id to, Encode encode) {
   const auto number = run_of(to);
   auto& run = runs[number];
   const auto at = static_cast<std::uint32_t>(bytes.size());
-  encode(bytes);
+  encode(bytes, number);
   const auto added = static_cast<std::uint32_t>(bytes.size()) - at;
   run.size += added;
   if (auto& last = pieces[run.last_piece]; last.at + last.size == at) {
@@ -91,6 +90,29 @@ stored_place transaction::content::add_to_run(session_id to, Encode encode) {
   place.order = number;
   place.index = static_cast<std::uint16_t>(run.count++);
   return place;
+}
+
+bool transaction::content::has_head(std::uint32_t run, const mqtt::message& of) {
+  if (heads == record::heads::each) return false;
+  if (heads_.size() <= run) heads_.resize(run + 1);
+  auto& head = heads_[run];
+  if (head && record::same_head(*head, of)) return true;
+  head = mqtt::message_ptr(&of);
+  return false;
+}
+
+stored_place transaction::content::add_inside(session_id to, const owed_terms& terms,
+                                              const mqtt::message& body) {
+  return add_to_run(to, [&](std::string& out, std::uint32_t run) {
+    record::append_item(terms, body, out, !has_head(run, body));
+  });
+}
+
+stored_place transaction::content::add_in_log(session_id to, const owed_terms& terms,
+                                              const log_position& at, bool sole) {
+  return add_to_run(to, [&](std::string& out, std::uint32_t /*run*/) {
+    record::append_item(terms, at, sole, out);
+  });
 }
 
 // --- transaction ---
@@ -165,6 +187,15 @@ void transaction::applied(shard_id shard, std::uint64_t index, std::uint64_t ter
 
 // --- operations ---
 
+void transaction::share_heads() {
+  own().heads = record::heads::shared;
+}
+
+void transaction::expect(std::size_t bytes) {
+  auto& to = own().bytes;
+  to.reserve(to.size() + bytes);
+}
+
 void transaction::append(log_position at, const mqtt::message& body, std::uint32_t receivers) {
   auto& operation = add(own(), write_kind::append, {}, encoded(body));
   operation.shard = number(at.shard);
@@ -174,12 +205,9 @@ void transaction::append(log_position at, const mqtt::message& body, std::uint32
 
 stored_place transaction::owe(session_id to, const owed_terms& terms, const mqtt::message& body,
                               log_position at) {
-  if (body.footprint() <= record::inside_limit) {
-    return own().add_to_run(to, [&](std::string& out) { record::append_item(terms, body, out); });
-  }
+  if (body.footprint() <= record::inside_limit) return own().add_inside(to, terms, body);
   append(at, body, 1);
-  auto place =
-      own().add_to_run(to, [&](std::string& out) { record::append_item(terms, at, true, out); });
+  auto place = own().add_in_log(to, terms, at, true);
   place.body = body_place::sole;
   place.body_shard = at.shard;
   place.body_offset = at.offset;
@@ -187,8 +215,7 @@ stored_place transaction::owe(session_id to, const owed_terms& terms, const mqtt
 }
 
 stored_place transaction::owe(session_id to, const owed_terms& terms, log_position at) {
-  auto place =
-      own().add_to_run(to, [&](std::string& out) { record::append_item(terms, at, false, out); });
+  auto place = own().add_in_log(to, terms, at, false);
   content_->runs[place.order].counted = true;
   place.body = body_place::shared;
   place.body_shard = at.shard;

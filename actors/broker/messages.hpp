@@ -29,6 +29,13 @@
 /// thing into each: the lists have room for one without an allocation.
 namespace troupe::broker {
 
+/// Room for one more in a list that has one thing, or hundreds: four times as much as before, since
+/// whatever is in it is moved each time.
+template <class List>
+void grow(List& list) {
+  if (list.size() == list.capacity()) list.reserve(list.size() * 4);
+}
+
 // --- to a topic shard -------------------------------------------------------
 
 /// Terms of a message that is for one session only: a retained message for a

@@ -216,6 +216,7 @@ class session final : public runtime::lean_actor,
   /// `next_epoch`: not 0 if it went to an owner that is none any more.
   void committed(const std::vector<after_commit>& finished, bool ok, std::uint64_t next_epoch);
   publish_item& item_for(const mqtt::message& message);
+  publish_batch& batch_for(std::string_view topic);
   publish_item& second_choice_for(const troupe::session::delivery& message);
   bool begin_anew(std::uint64_t with_epoch);
   void count_aside(publish_item& item, std::uint64_t stored_order);

@@ -8,6 +8,13 @@ namespace troupe::broker {
 
 using observe::counter;
 
+namespace {
+
+// So many messages before it is sent, one is fetched from memory.
+constexpr std::size_t fetch_ahead = 4;
+
+}  // namespace
+
 void session::on_input(const std::shared_ptr<client_batch>& batch) {
   if (!connected_ || batch->connection != connection_) return;
   if (!changes_.empty() || !held_input_.empty()) {
@@ -208,7 +215,10 @@ void session::on_deliver(troupe::session::deliveries& messages) {
   }
   if (phase_ == phase::resting) return;
   if (phase_ == phase::loading) return;  // it stands in the store
-  for (auto& d : messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    // What has waited for the disk is cold.
+    if (i + fetch_ahead < messages.size()) messages[i + fetch_ahead].body->prefetch();
+    auto& d = messages[i];
     if (!may_receive(d.body->topic())) {
       dropped(*d.body, troupe::session::drop_reason::not_authorized);
       if (d.stored) settle(d.stored, d.body->footprint());

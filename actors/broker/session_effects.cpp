@@ -52,23 +52,30 @@ void session::disconnect(mqtt::reason_code reason, std::string_view sentence) {
 // --- to the shards ---------------------------------------------------------------
 
 publish_item& session::item_for(const mqtt::message& message) {
-  const auto shard = context_.shard_of(message.topic());
-  std::shared_ptr<publish_batch> batch;
-  for (auto& [number, open] : batches_)
-    if (number == shard) batch = open;
-  if (!batch) {
-    batch = std::make_shared<publish_batch>();
-    batch->from = who_->id();
-    batch->client = client_hash_;
-    batch->answered = inbound_.first_unanswered();
-    if (context_.remote != nullptr) batch->released = inbound_.first_origin();
-    batch->answer_to = strong(*this);
-    if (input_) batch->held = {input_, &input_->held};
-    batches_.emplace_back(shard, batch);
-  }
-  auto& item = batch->items.emplace_back();
+  auto& batch = batch_for(message.topic());
+  grow(batch.items);
+  auto& item = batch.items.emplace_back();
   item.body = mqtt::message_ptr(&message);
   return item;
+}
+
+publish_batch& session::batch_for(std::string_view topic) {
+  // A client says mostly several things of one topic, one after the other.
+  if (!batches_.empty()) {
+    auto& latest = *batches_.back().second;
+    if (latest.items.back().body->topic() == topic) return latest;
+  }
+  const auto shard = context_.shard_of(topic);
+  for (auto& [number, open] : batches_)
+    if (number == shard) return *open;
+  auto batch = std::make_shared<publish_batch>();
+  batch->from = who_->id();
+  batch->client = client_hash_;
+  batch->answered = inbound_.first_unanswered();
+  if (context_.remote != nullptr) batch->released = inbound_.first_origin();
+  batch->answer_to = strong(*this);
+  if (input_) batch->held = {input_, &input_->held};
+  return *batches_.emplace_back(shard, std::move(batch)).second;
 }
 
 void session::route(troupe::session::routed_publish publish) {

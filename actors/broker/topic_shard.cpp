@@ -15,6 +15,15 @@ namespace {
 // Receivers of one message that are worth a list and an encoding of their own.
 constexpr std::size_t fan_out_from = 4;
 constexpr std::size_t kept_parcels = 64;
+// In a cluster they go to several session shards.
+constexpr std::size_t few = 16;
+constexpr std::size_t most_terms = 16;  // bytes, see storage::owed_terms
+constexpr std::size_t most_room = std::size_t{64} << 10;
+
+/// What messages like one of so many bytes will take in a transaction, or the begin of many.
+std::size_t room_for(std::size_t messages, std::size_t bytes) {
+  return std::min(std::max<std::size_t>(messages, 1) * (bytes + most_terms), most_room);
+}
 
 /// Nothing is owed to it and nothing but the message itself is for it.
 bool on_plain_terms(const receiver& r) {
@@ -119,13 +128,17 @@ void topic_shard::give_out(const std::shared_ptr<publish_batch>& keep) {
   matcher_.from(batch.client, batch.origin);
   matcher_.several(several);
   publish_outcomes outcomes;
+  to_come_ = batch.items.size();
   for (auto& item : batch.items) {
     const bool waits = publish_one(item, several, batch.from, pending, now);
+    --to_come_;
     if (item.token == 0) continue;
     const auto reason = to_->empty() ? mqtt::reason_code::no_matching_subscribers
                                      : mqtt::reason_code::success;
     // What nothing was written for is answered now, the rest when it is safe.
-    (waits ? pending.outcomes : outcomes).emplace_back(item.token, reason);
+    auto& told = waits ? pending.outcomes : outcomes;
+    grow(told);
+    told.emplace_back(item.token, reason);
   }
   // Before anyone hears of it: who then reads the store finds what was retained.
   publishing_ = false;
@@ -231,7 +244,7 @@ bool topic_shard::hand_to(const publish_item& item, commitment& pending,
     d.retain = r.retain;
     d.subscription_ids = r.subscription_ids;
     d.share = r.share;
-    parcel_for(now, r.who).messages.push_back(std::move(d));
+    add(now, r.who, std::move(d));
   }
   return waits;
 }
@@ -401,7 +414,7 @@ void topic_shard::owe_in(const publish_item& item, part& in,
     });
     if (plain != owed.end() && came_before(item, in)) {
       for (auto it = plain; it != owed.end(); ++it)
-        parcel_for(in.before, (*it)->who).messages.push_back(delivery_for(**it));
+        add(in.before, (*it)->who, delivery_for(**it));
       owed = owed.first(static_cast<std::size_t>(plain - owed.begin()));
       if (owed.empty()) return;
     }
@@ -410,6 +423,10 @@ void topic_shard::owe_in(const publish_item& item, part& in,
       role_ ? storage::log_position{in.shard, context_.remote->next_offset(in.shard)}
             : storage::log_position{shard_, next_offset_++};
   const bool sole = owed.size() == 1;
+  if (in.owed == 0) {
+    if (!role_) in.writes.share_heads();
+    in.writes.expect(room_for(role_ ? std::min(to_come_, few) : to_come_, bytes));
+  }
   if (!sole) in.writes.append(at, *item.body, static_cast<std::uint32_t>(owed.size()));
   for (const auto* r : owed) {
     const storage::owed_terms terms{r->level, r->retain, r->subscription_ids,
@@ -419,9 +436,10 @@ void topic_shard::owe_in(const publish_item& item, part& in,
     d.stored = sole ? in.writes.owe(r->who->id(), terms, *item.body, at)
                     : in.writes.owe(r->who->id(), terms, at);
     r->who->owe(1, bytes);
-    parcel_for(in.parcels, r->who).messages.push_back(std::move(d));
+    add(in.parcels, r->who, std::move(d));
   }
   in.owed += owed.size();
+  if (item.body->timed() && !item.directed) in.timed.push_back(item.body);
 }
 
 void topic_shard::committed(const commit_done& done) {
@@ -441,10 +459,8 @@ void topic_shard::committed(const commit_done& done) {
   if (context_.traced()) topic_shard_trace::committed(*this, part, done.ok);
   if (done.ok) {
     for (auto& p : part.parcels)
-      for (auto& d : p.messages) {
-        part.orders.resolve(d.stored, done.first_order);
-        if (!d.replayed) context_.time(observe::latency_stage::committed, *d.body);
-      }
+      for (auto& d : p.messages) part.orders.resolve(d.stored, done.first_order);
+    for (const auto& each : part.timed) context_.time(observe::latency_stage::committed, *each);
     hand_out(part.parcels);
   } else {
     context_.count(counter::messages_dropped_store_error, part.owed);
@@ -476,6 +492,13 @@ topic_shard::parcel& topic_shard::parcel_for(std::vector<parcel>& parcels,
   auto& made = parcels.emplace_back();
   made.to = to;
   return made;
+}
+
+void topic_shard::add(std::vector<parcel>& parcels, const subscriber_ptr& to,
+                      troupe::session::delivery&& message) {
+  auto& messages = parcel_for(parcels, to).messages;
+  grow(messages);
+  messages.push_back(std::move(message));
 }
 
 void topic_shard::hand_out(std::vector<parcel>& parcels) {

@@ -56,6 +56,7 @@ class topic_shard final : public runtime::lean_actor {
     storage::transaction writes;
     std::vector<parcel> parcels;  // `stored` as owe() answered it, until the commit
     storage::owed_orders orders;
+    std::vector<mqtt::message_ptr> timed;  // of those it owes
     std::uint64_t owed = 0;
     bool done = false;
     // In a cluster, for another owner of the shard:
@@ -151,6 +152,8 @@ class topic_shard final : public runtime::lean_actor {
   void hand_out(std::vector<parcel>& parcels);
   void forward(const parcel& p);
   static parcel& parcel_for(std::vector<parcel>& parcels, const subscriber_ptr& to);
+  static void add(std::vector<parcel>& parcels, const subscriber_ptr& to,
+                  troupe::session::delivery&& message);
 
   broker_context& context_;
   matcher matcher_;
@@ -192,6 +195,7 @@ class topic_shard final : public runtime::lean_actor {
   /// Shards with receivers of the message at hand of which some are known as remote, some as here.
   boost::container::small_vector<shard_id, 1> mixed_;
   bool publishing_ = false;           // a batch is at hand, not what was delivered
+  std::size_t to_come_ = 0;           // how many items of it are left, with the one at hand
   /// Of what other nodes deliver: the attempt at a session shard that was refused last, with all
   /// that comes behind.
   std::map<std::pair<cluster::node_id, shard_id>, std::uint64_t> refused_;

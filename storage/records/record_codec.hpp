@@ -11,10 +11,12 @@
 /// what refers to them: run_codec.hpp.
 namespace troupe::storage::record {
 
-/// Layout of a directory. Version 1 had a record for every message of a queue.
-inline constexpr std::uint32_t layout_version = 2;
-/// Of a directory with replicated shards, the newest that this program reads.
+/// Layout of a directory. Version 1 had a record for every message of a queue, version 2 a head
+/// for every message of a run.
+inline constexpr std::uint32_t layout_version = 4;
+/// Of a directory with replicated shards.
 inline constexpr std::uint32_t replicated_layout_version = 3;
+inline constexpr std::uint32_t newest_layout_version = 4;
 /// Of the records below.
 inline constexpr std::uint32_t record_version = 1;
 

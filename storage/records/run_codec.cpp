@@ -7,6 +7,7 @@ using wire::type;
 
 constexpr std::uint64_t single_version = 1;
 constexpr std::uint64_t run_version = 2;
+constexpr std::uint64_t shared_heads_version = 3;
 constexpr std::uint64_t message_version = 1;
 constexpr std::uint32_t version_field = 1;
 constexpr std::uint32_t items_field = 2;
@@ -36,13 +37,18 @@ std::uint64_t raw(mqtt::qos level) {
   return static_cast<std::uint64_t>(level);
 }
 
+std::size_t head_size(const mqtt::message& m) {
+  return wire::bytes_size(m.topic().size()) + optional_bytes_size(m.properties()) +
+         wire::number_size(raw(m.level())) + wire::number_size(m.retain() ? 1 : 0) +
+         wire::number_size(raw(m.expires_at())) + wire::number_size(raw(m.received_at())) +
+         (m.publisher() != 0 ? 9 : 0);
+}
+std::size_t rest_size(const mqtt::message& m) {
+  return optional_bytes_size(m.payload()) + (m.trace() != 0 ? 9 : 0);
+}
 /// Without the version.
 std::size_t message_size(const mqtt::message& m) {
-  return wire::bytes_size(m.topic().size()) + optional_bytes_size(m.payload()) +
-         optional_bytes_size(m.properties()) + wire::number_size(raw(m.level())) +
-         wire::number_size(m.retain() ? 1 : 0) + wire::number_size(raw(m.expires_at())) +
-         wire::number_size(raw(m.received_at())) + (m.publisher() != 0 ? 9 : 0) +
-         (m.trace() != 0 ? 9 : 0);
+  return head_size(m) + rest_size(m);
 }
 
 char* put_message(char* out, const mqtt::message& m) {
@@ -56,11 +62,21 @@ char* put_message(char* out, const mqtt::message& m) {
   if (m.publisher() != 0) out = wire::put_fixed64(out, message_field::publisher, m.publisher());
   return m.trace() == 0 ? out : wire::put_fixed64(out, message_field::trace, m.trace());
 }
+char* put_rest(char* out, const mqtt::message& m) {
+  out = put_optional_bytes(out, message_field::payload, m.payload());
+  return m.trace() == 0 ? out : wire::put_fixed64(out, message_field::trace, m.trace());
+}
 
-/// False for bytes that are no message.
-bool parse_message(std::string_view bytes, mqtt::message::fields& into, std::uint64_t& version) {
+/// The topic comes first.
+bool has_head(std::string_view body) {
+  wire::fields fields(body);
+  return fields.next() && fields.is(message_field::topic, type::bytes);
+}
+
+/// Adds what the bytes say to `into`; false if they are damaged.
+bool parse_fields(std::string_view bytes, mqtt::message::fields& into, std::uint64_t& version) {
   wire::fields fields(bytes);
-  std::uint64_t level = 0;
+  std::uint64_t level = static_cast<std::uint64_t>(into.level);
   while (fields.next()) {
     if (fields.kind() == type::bytes) {
       if (fields.number() == message_field::topic) into.topic = fields.bytes();
@@ -81,9 +97,26 @@ bool parse_message(std::string_view bytes, mqtt::message::fields& into, std::uin
       into.trace = fields.value();
     }
   }
+  if (fields.damaged() || level > 2) return false;
   into.level = static_cast<mqtt::qos>(level);
-  return !fields.damaged() && level <= 2 && !into.topic.empty() && into.topic.size() <= 65535 &&
+  return true;
+}
+
+/// False for bytes that are no message.
+bool parse_message(std::string_view bytes, mqtt::message::fields& into, std::uint64_t& version) {
+  return parse_fields(bytes, into, version) && !into.topic.empty() && into.topic.size() <= 65535 &&
          into.payload.size() <= UINT32_MAX && into.properties.size() <= UINT32_MAX;
+}
+
+/// The body of an item that is inside, with the head that it shares.
+bool parse_body(const run_item& item, mqtt::message::fields& into) {
+  std::uint64_t version = 0;
+  if (!item.head.empty()) {
+    if (!parse_fields(item.head, into, version)) return false;
+    into.payload = {};
+    into.trace = 0;
+  }
+  return parse_message(item.body, into, version);
 }
 
 struct terms_sizes {
@@ -158,19 +191,27 @@ bool is_message(std::string_view bytes) {
   return parse_message(bytes, fields, version) && version != 0 && version <= message_version;
 }
 
-void begin_run(std::string& out) {
+void begin_run(heads kept, std::string& out) {
   char version[2];
-  wire::put_number(version, version_field, run_version);
+  wire::put_number(version, version_field,
+                   kept == heads::shared ? shared_heads_version : run_version);
   out.append(version, sizeof version);
 }
 
-void append_item(const owed_terms& terms, const mqtt::message& inside, std::string& out) {
+bool same_head(const mqtt::message& a, const mqtt::message& b) {
+  return a.received_at() == b.received_at() && a.publisher() == b.publisher() &&
+         a.level() == b.level() && a.retain() == b.retain() && a.expires_at() == b.expires_at() &&
+         a.topic() == b.topic() && a.properties() == b.properties();
+}
+
+void append_item(const owed_terms& terms, const mqtt::message& inside, std::string& out,
+                 bool head) {
   const auto sizes = measure(terms);
-  const auto body = message_size(inside);
+  const auto body = head ? message_size(inside) : rest_size(inside);
   auto* at = item_room(out, sizes.all + wire::bytes_size(body));
   at = put_rest(put_level(at, terms), terms, sizes);
   at = wire::put_varint(wire::put_tag(at, owed_field::body, type::bytes), body);
-  put_message(at, inside);
+  head ? put_message(at, inside) : put_rest(at, inside);
 }
 
 void append_item(const owed_terms& terms, const log_position& at, bool sole, std::string& out) {
@@ -192,7 +233,8 @@ run_reader::run_reader(std::string_view value) : fields_(value) {
     single_ = value;
     fields_ = wire::fields({});
   }
-  damaged_ = version != single_version && version != run_version;
+  damaged_ =
+      version != single_version && version != run_version && version != shared_heads_version;
 }
 
 bool run_reader::next(run_item& item) {
@@ -237,19 +279,25 @@ bool run_reader::read_item(std::string_view bytes, run_item& item) {
   item.at.shard = static_cast<shard_id>(shard);
   item.terms.level = static_cast<mqtt::qos>(level);
   item.terms.subscription_ids = subscription_ids_;
+  if (item.where == body_place::inside) {
+    if (has_head(item.body))
+      head_ = item.body;
+    else
+      item.head = head_;
+  }
   damaged_ = fields.damaged() || !sound || shard > UINT16_MAX || level > 2;
   return !damaged_;
 }
 
 mqtt::message_ptr body_of(const run_item& item) {
   mqtt::message::fields fields;
-  std::uint64_t version = 0;
-  return parse_message(item.body, fields, version) ? mqtt::message::make(fields) : nullptr;
+  return parse_body(item, fields) ? mqtt::message::make(fields) : nullptr;
 }
 
 std::uint32_t check_run(std::string_view run, shard_id shard, bool& counted) {
   wire::fields begin(run);
-  if (!begin.next() || !begin.is(version_field, type::varint) || begin.value() != run_version)
+  if (!begin.next() || !begin.is(version_field, type::varint) ||
+      (begin.value() != run_version && begin.value() != shared_heads_version))
     return 0;
   run_reader items(run);
   run_item item;
@@ -258,8 +306,7 @@ std::uint32_t check_run(std::string_view run, shard_id shard, bool& counted) {
     ++count;
     counted = counted || item.where == body_place::shared;
     mqtt::message::fields fields;
-    std::uint64_t version = 0;
-    const bool sound = item.where == body_place::inside ? parse_message(item.body, fields, version)
+    const bool sound = item.where == body_place::inside ? parse_body(item, fields)
                                                         : item.at.shard == shard;
     if (!sound || count > run_messages) return 0;
   }
@@ -272,7 +319,7 @@ std::uint32_t count_items(std::string_view run) {
   std::uint32_t count = 0;
   if (!fields.next() || !fields.is(version_field, type::varint)) return 0;
   if (fields.value() == single_version) return 1;
-  if (fields.value() != run_version) return 0;
+  if (fields.value() != run_version && fields.value() != shared_heads_version) return 0;
   while (fields.next()) {
     if (fields.is(items_field, type::bytes)) ++count;
   }

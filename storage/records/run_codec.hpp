@@ -26,9 +26,16 @@ mqtt::message_ptr decode_message(std::string_view bytes);
 /// Whether decode_message() would give a message.
 bool is_message(std::string_view bytes);
 
+/// What a body inside says of its message beside payload and trace: a client publishes mostly
+/// several messages that have it in common, and then the first of them in the run says it for all.
+enum class heads : bool { each, shared };
+
 /// A run is what begin_run() appends and then the items, one after the other.
-void begin_run(std::string& out);
-void append_item(const owed_terms& terms, const mqtt::message& inside, std::string& out);
+void begin_run(heads kept, std::string& out);
+/// `head` false: the head is that of the closest item before which has one, see same_head(); only
+/// if heads are shared.
+void append_item(const owed_terms& terms, const mqtt::message& inside, std::string& out,
+                 bool head = true);
 void append_item(const owed_terms& terms, const log_position& at, bool sole, std::string& out);
 
 /// One message of a run, as views into its bytes.
@@ -37,7 +44,11 @@ struct run_item {
   body_place where = body_place::shared;
   log_position at;        // if it is in the log
   std::string_view body;  // if it is inside
+  std::string_view head;  // if that does not say it: the body that does
 };
+
+/// Whether two messages may share a head.
+bool same_head(const mqtt::message& a, const mqtt::message& b);
 
 /// Reads the record of a run, or one of layout version 1, which is a run of one
 /// message. `value` must outlive it and its items.
@@ -56,6 +67,7 @@ class run_reader {
 
   wire::fields fields_;
   std::string_view single_;  // of version 1: all of it
+  std::string_view head_;    // the latest body that says its own
   std::vector<std::uint32_t> subscription_ids_;
   bool damaged_ = false;
 };

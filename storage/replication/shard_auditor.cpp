@@ -111,6 +111,7 @@ void shard_auditor::finish_run() {
     sum_.add_text(terms.share);
     if (inside) {
       sum_.add_text(item.body);
+      if (!item.head.empty()) sum_.add_text(item.head);
     } else if (view_
                    .get(family::log, keys::body(number(item.at.shard), item.at.offset).view(), body)
                    .ok()) {

@@ -94,7 +94,7 @@ TEST_CASE("a newer directory is refused", "[store][open]") {
   fill(options);
   SECTION("by its layout") {
     stored::directory_record record;
-    record.set_version(4);
+    record.set_version(5);
     record.set_shards(4);
     write_raw(options, family::meta, meta::directory, record.SerializeAsString());
   }
@@ -106,6 +106,25 @@ TEST_CASE("a newer directory is refused", "[store][open]") {
     REQUIRE(db.value->db().DestroyColumnFamilyHandle(made).ok());
   }
   CHECK(says(refusal(options), "newer version of Troupe"));
+}
+
+TEST_CASE("a directory of layout 2 is of this layout from then on", "[store][open]") {
+  const temporary_directory place;
+  const auto options = at(place);
+  fill(options);
+  stored::directory_record old;
+  old.set_version(2);
+  old.set_shards(4);
+  write_raw(options, family::meta, meta::directory, old.SerializeAsString());
+  REQUIRE(open_store(options).store);
+  auto db = database::open(options);
+  REQUIRE(db.value);
+  rocksdb::PinnableSlice value;
+  REQUIRE(db.value->get(family::meta, meta::directory, value).ok());
+  stored::directory_record now;
+  REQUIRE(now.ParseFromString(value.ToString()));
+  CHECK(now.version() == 4);
+  CHECK(now.shards() == 4);
 }
 
 TEST_CASE("a session record of a newer version stops the start", "[store][open]") {

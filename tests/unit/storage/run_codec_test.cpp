@@ -94,7 +94,7 @@ bool same(const owed_terms& a, const owed_terms& b) {
 
 TEST_CASE("the bytes of a run", "[store][codec]") {
   std::string bytes;
-  record::begin_run(bytes);
+  record::begin_run(record::heads::each, bytes);
   owed_terms terms;
   terms.size = 300;
   record::append_item(terms, *text("t", "xy"), bytes);
@@ -127,7 +127,7 @@ TEST_CASE("runs and bodies are what the generated classes write and read", "[sto
   for (int round = 0; round < 300; ++round) {
     std::deque<sample> samples;  // whose terms point into it
     std::string bytes;
-    record::begin_run(bytes);
+    record::begin_run(record::heads::each, bytes);
     stored::run_record expected;
     expected.set_version(2);
     for (auto n = 1 + random() % 5; n > 0; --n) {
@@ -182,6 +182,114 @@ TEST_CASE("runs and bodies are what the generated classes write and read", "[sto
   }
 }
 
+mqtt::message_ptr said(std::string_view topic, std::string_view payload, std::uint64_t trace = 0) {
+  mqtt::message::fields fields;
+  fields.topic = topic;
+  fields.payload = payload;
+  fields.level = mqtt::qos::at_least_once;
+  fields.publisher = 7;
+  fields.trace = trace;
+  return mqtt::message::make(fields);
+}
+
+TEST_CASE("the bytes of a run with a head for two messages", "[store][codec]") {
+  std::string bytes;
+  record::begin_run(record::heads::shared, bytes);
+  owed_terms terms;
+  terms.size = 3;
+  record::append_item(terms, *said("t", "xy"), bytes);
+  record::append_item(terms, *said("t", "z"), bytes, false);
+  CHECK(hex(bytes) ==
+        "0803"
+        "1218"
+        "2001"
+        "4803"
+        "5212"
+        "120174"
+        "1a027879"
+        "2801"
+        "490700000000000000"
+        "1209"
+        "2001"
+        "4803"
+        "5203"
+        "1a017a");
+}
+
+TEST_CASE("messages that share a head come back whole", "[store][codec]") {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    const sample first(random);
+    const sample second(random);
+    std::vector<mqtt::message_ptr> given;
+    std::string bytes;
+    record::begin_run(record::heads::shared, bytes);
+    const mqtt::message* head = nullptr;
+    for (auto n = 1 + random() % 6; n > 0; --n) {
+      const auto& like = random() % 3 == 0 ? second : first;
+      if (random() % 5 == 0) {  // in the log: between two that are inside
+        record::append_item(like.terms, {static_cast<shard_id>(3), 9}, true, bytes);
+        given.push_back(nullptr);
+        continue;
+      }
+      auto fields = like.body->to_fields();
+      const auto payload = random_bytes(random, 50);
+      fields.payload = payload;
+      fields.trace = random() % 2 == 0 ? 0 : random();
+      const auto& made = given.emplace_back(mqtt::message::make(fields));
+      const bool shares = head != nullptr && record::same_head(*head, *made);
+      record::append_item(like.terms, *made, bytes, !shares);
+      if (!shares) head = made.get();
+    }
+    bool counted = false;
+    CHECK(record::check_run(bytes, static_cast<shard_id>(3), counted) == given.size());
+    record::run_reader reader(bytes);
+    record::run_item item;
+    for (const auto& each : given) {
+      REQUIRE(reader.next(item));
+      if (!each) continue;
+      const auto body = record::body_of(item);
+      REQUIRE(body);
+      CHECK(same(*body, *each));
+      CHECK(body->trace() == each->trace());
+    }
+    CHECK_FALSE(reader.next(item));
+    CHECK_FALSE(reader.damaged());
+  }
+}
+
+TEST_CASE("whatever differs in a head keeps it from being shared", "[store][codec]") {
+  mqtt::message::fields base;
+  base.topic = "a/b";
+  base.payload = "1";
+  const auto same_with = [&](auto change) {
+    auto fields = base;
+    change(fields);
+    return record::same_head(*mqtt::message::make(base), *mqtt::message::make(fields));
+  };
+  CHECK(same_with([](auto& f) { f.payload = "22"; }));
+  CHECK(same_with([](auto& f) { f.trace = 5; }));
+  CHECK_FALSE(same_with([](auto& f) { f.topic = "a/c"; }));
+  CHECK_FALSE(same_with([](auto& f) { f.properties = std::string_view("\x01\x01", 2); }));
+  CHECK_FALSE(same_with([](auto& f) { f.level = mqtt::qos::at_least_once; }));
+  CHECK_FALSE(same_with([](auto& f) { f.retain = true; }));
+  CHECK_FALSE(same_with([](auto& f) { f.expires_at = 1; }));
+  CHECK_FALSE(same_with([](auto& f) { f.received_at = 1; }));
+  CHECK_FALSE(same_with([](auto& f) { f.publisher = 1; }));
+}
+
+TEST_CASE("a body without a head before it is damaged", "[store][codec]") {
+  std::string bytes;
+  record::begin_run(record::heads::shared, bytes);
+  record::append_item({}, *said("t", "z"), bytes, false);
+  record::run_reader reader(bytes);
+  record::run_item item;
+  REQUIRE(reader.next(item));
+  CHECK_FALSE(record::body_of(item));
+  bool counted = false;
+  CHECK(record::check_run(bytes, static_cast<shard_id>(0), counted) == 0);
+}
+
 TEST_CASE("an entry of layout 1 is a run of one", "[store][codec]") {
   stored::owed_record old;
   old.set_version(1);
@@ -213,7 +321,7 @@ TEST_CASE("an entry of layout 1 is a run of one", "[store][codec]") {
 TEST_CASE("damaged and newer runs are refused", "[store][codec]") {
   record::run_item item;
   for (const std::string& bytes :
-       {std::string{}, std::string("\x08\x03", 2), std::string("\x08", 1), std::string("\xff", 1),
+       {std::string{}, std::string("\x08\x04", 2), std::string("\x08", 1), std::string("\xff", 1),
         std::string("\x12\x00", 2), std::string("\x08\x00", 2)}) {
     record::run_reader reader(bytes);
     CHECK_FALSE(reader.next(item));
@@ -230,9 +338,11 @@ TEST_CASE("whatever happens to the bytes of a run, they are read or refused", "[
   for (int round = 0; round < 20'000; ++round) {
     const sample s(random);
     std::string bytes;
-    record::begin_run(bytes);
+    const bool shared = random() % 2 == 0;
+    record::begin_run(shared ? record::heads::shared : record::heads::each, bytes);
     record::append_item(s.terms, *s.body, bytes);
     record::append_item(s.terms, s.at, true, bytes);
+    if (shared) record::append_item(s.terms, *s.body, bytes, false);
     switch (random() % 3) {
       case 0:
         bytes.resize(random() % bytes.size());

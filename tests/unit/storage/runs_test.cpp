@@ -3,6 +3,7 @@
 #include "protocol/schema/stored.pb.h"
 #include "storage/database.hpp"
 #include "storage/records/meta_keys.hpp"
+#include "storage/records/record_codec.hpp"
 #include "storage/records/record_keys.hpp"
 #include "storage/records/run_codec.hpp"
 #include "tests/unit/storage/store_fixture.hpp"
@@ -35,6 +36,22 @@ std::vector<stored_place> owe_run(memory_store& m, session_id to, std::size_t co
   return places;
 }
 
+/// What the queue of a session takes, in bytes.
+std::size_t queue_bytes(memory_store& m, session_id id) {
+  m.store.reset();
+  std::size_t bytes = 0;
+  {
+    const auto db = database::open(m.options);
+    REQUIRE(db.value);
+    const auto end = session_id{id.value + 1};
+    database::range all(*db.value, family::queue, keys::session(id).view(),
+                        keys::session(end).view());
+    for (; all.valid(); all.next()) bytes += all.value().size();
+  }
+  m.open();
+  return bytes;
+}
+
 void settle(memory_store& m, session_id id, const std::vector<stored_place>& places,
             std::initializer_list<std::size_t> which) {
   transaction writes;
@@ -61,6 +78,43 @@ TEST_CASE("a run is one record until its last message is settled", "[store][runs
   settle(m, reader_of_all, places, {4, 2});
   CHECK(records(m, family::queue) == 0);
   CHECK(m.owed(reader_of_all).messages.empty());
+}
+
+TEST_CASE("what messages of a transaction have in common is written once", "[store][runs]") {
+  const std::string topic = "a/topic/that/is/not/short";
+  const std::string large(10'000, 'x');  // too large to be in the record
+  std::size_t sizes[2] = {0, 0};
+  for (const bool shared : {false, true}) {
+    memory_store m;
+    transaction writes;
+    if (shared) writes.share_heads();
+    const auto other = session(1, 2);
+    std::vector<stored_place> places;
+    std::vector<std::string> given;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      given.push_back(i == 10 ? large : std::to_string(i));
+      const auto body = text(i % 7 == 6 ? "another" : topic, given.back());
+      places.push_back(writes.owe(reader_of_all, terms_of(), *body, {log_shard, i + 1}));
+      writes.owe(other, terms_of(), *text(topic, "other"), {log_shard, 100 + i});
+    }
+    const auto orders = writes.orders();
+    const auto result = m.commit(std::move(writes));
+    for (auto& place : places) orders.resolve(place, result.first_order);
+    sizes[shared ? 1 : 0] = queue_bytes(m, reader_of_all);
+    // The one that has the head is settled, those that share it are not.
+    settle(m, reader_of_all, places, {0, 7});
+    const auto page = m.owed(reader_of_all);
+    REQUIRE(page.messages.size() == 18);
+    for (std::size_t at = 0, i = 0; i < 20; ++i) {
+      if (i == 0 || i == 7) continue;
+      const auto& message = page.messages[at++];
+      CHECK(message.body->payload() == given[i]);
+      CHECK(message.body->topic() == (i % 7 == 6 ? "another" : topic));
+      CHECK(message.body->level() == mqtt::qos::at_least_once);
+    }
+    CHECK(m.owed(other).messages.size() == 20);
+  }
+  CHECK(sizes[1] + 14 * topic.size() < sizes[0]);
 }
 
 TEST_CASE("only what was not settled comes again after the process died", "[store][runs]") {
@@ -310,7 +364,7 @@ TEST_CASE("a directory of layout 1 is read, and is of this layout from then on",
   REQUIRE(opened.value->get(family::meta, meta::directory, value).ok());
   stored::directory_record directory;
   REQUIRE(directory.ParseFromArray(value.data(), static_cast<int>(value.size())));
-  CHECK(directory.version() == 2);
+  CHECK(directory.version() == record::layout_version);
   CHECK(directory.shards() == m.options.shards);
 }
 
