@@ -413,8 +413,7 @@ void topic_shard::owe_in(const publish_item& item, part& in,
       return r->share != nullptr && !(item.chosen && r->level == mqtt::qos::exactly_once);
     });
     if (plain != owed.end() && came_before(item, in)) {
-      for (auto it = plain; it != owed.end(); ++it)
-        add(in.before, (*it)->who, delivery_for(**it));
+      for (auto it = plain; it != owed.end(); ++it) add(in.before, (*it)->who, delivery_for(**it));
       owed = owed.first(static_cast<std::size_t>(plain - owed.begin()));
       if (owed.empty()) return;
     }

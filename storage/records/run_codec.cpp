@@ -233,8 +233,7 @@ run_reader::run_reader(std::string_view value) : fields_(value) {
     single_ = value;
     fields_ = wire::fields({});
   }
-  damaged_ =
-      version != single_version && version != run_version && version != shared_heads_version;
+  damaged_ = version != single_version && version != run_version && version != shared_heads_version;
 }
 
 bool run_reader::next(run_item& item) {
@@ -306,8 +305,8 @@ std::uint32_t check_run(std::string_view run, shard_id shard, bool& counted) {
     ++count;
     counted = counted || item.where == body_place::shared;
     mqtt::message::fields fields;
-    const bool sound = item.where == body_place::inside ? parse_body(item, fields)
-                                                        : item.at.shard == shard;
+    const bool sound =
+        item.where == body_place::inside ? parse_body(item, fields) : item.at.shard == shard;
     if (!sound || count > run_messages) return 0;
   }
   // Unknown fields are passed over by one and not by the other.
