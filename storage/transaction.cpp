@@ -188,7 +188,8 @@ void transaction::applied(shard_id shard, std::uint64_t index, std::uint64_t ter
 // --- operations ---
 
 void transaction::share_heads() {
-  own().heads = record::heads::shared;
+  // A run that has begun says that each has its own.
+  if (own().runs.empty()) own().heads = record::heads::shared;
 }
 
 void transaction::expect(std::size_t bytes) {

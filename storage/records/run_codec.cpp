@@ -37,33 +37,27 @@ std::uint64_t raw(mqtt::qos level) {
   return static_cast<std::uint64_t>(level);
 }
 
-std::size_t head_size(const mqtt::message& m) {
-  return wire::bytes_size(m.topic().size()) + optional_bytes_size(m.properties()) +
+/// Without the version; of a body without a head, payload and trace alone.
+std::size_t message_size(const mqtt::message& m, bool head = true) {
+  const auto rest = optional_bytes_size(m.payload()) + (m.trace() != 0 ? 9 : 0);
+  if (!head) return rest;
+  return rest + wire::bytes_size(m.topic().size()) + optional_bytes_size(m.properties()) +
          wire::number_size(raw(m.level())) + wire::number_size(m.retain() ? 1 : 0) +
          wire::number_size(raw(m.expires_at())) + wire::number_size(raw(m.received_at())) +
          (m.publisher() != 0 ? 9 : 0);
 }
-std::size_t rest_size(const mqtt::message& m) {
-  return optional_bytes_size(m.payload()) + (m.trace() != 0 ? 9 : 0);
-}
-/// Without the version.
-std::size_t message_size(const mqtt::message& m) {
-  return head_size(m) + rest_size(m);
-}
 
-char* put_message(char* out, const mqtt::message& m) {
-  out = wire::put_bytes(out, message_field::topic, m.topic());
+char* put_message(char* out, const mqtt::message& m, bool head = true) {
+  if (head) out = wire::put_bytes(out, message_field::topic, m.topic());
   out = put_optional_bytes(out, message_field::payload, m.payload());
-  out = put_optional_bytes(out, message_field::properties, m.properties());
-  out = wire::put_number(out, message_field::level, raw(m.level()));
-  out = wire::put_number(out, message_field::retain, m.retain() ? 1 : 0);
-  out = wire::put_number(out, message_field::expires_at, raw(m.expires_at()));
-  out = wire::put_number(out, message_field::received_at, raw(m.received_at()));
-  if (m.publisher() != 0) out = wire::put_fixed64(out, message_field::publisher, m.publisher());
-  return m.trace() == 0 ? out : wire::put_fixed64(out, message_field::trace, m.trace());
-}
-char* put_rest(char* out, const mqtt::message& m) {
-  out = put_optional_bytes(out, message_field::payload, m.payload());
+  if (head) {
+    out = put_optional_bytes(out, message_field::properties, m.properties());
+    out = wire::put_number(out, message_field::level, raw(m.level()));
+    out = wire::put_number(out, message_field::retain, m.retain() ? 1 : 0);
+    out = wire::put_number(out, message_field::expires_at, raw(m.expires_at()));
+    out = wire::put_number(out, message_field::received_at, raw(m.received_at()));
+    if (m.publisher() != 0) out = wire::put_fixed64(out, message_field::publisher, m.publisher());
+  }
   return m.trace() == 0 ? out : wire::put_fixed64(out, message_field::trace, m.trace());
 }
 
@@ -207,11 +201,11 @@ bool same_head(const mqtt::message& a, const mqtt::message& b) {
 void append_item(const owed_terms& terms, const mqtt::message& inside, std::string& out,
                  bool head) {
   const auto sizes = measure(terms);
-  const auto body = head ? message_size(inside) : rest_size(inside);
+  const auto body = message_size(inside, head);
   auto* at = item_room(out, sizes.all + wire::bytes_size(body));
   at = put_rest(put_level(at, terms), terms, sizes);
   at = wire::put_varint(wire::put_tag(at, owed_field::body, type::bytes), body);
-  head ? put_message(at, inside) : put_rest(at, inside);
+  put_message(at, inside, head);
 }
 
 void append_item(const owed_terms& terms, const log_position& at, bool sole, std::string& out) {
@@ -233,6 +227,7 @@ run_reader::run_reader(std::string_view value) : fields_(value) {
     single_ = value;
     fields_ = wire::fields({});
   }
+  shared_heads_ = version == shared_heads_version;
   damaged_ = version != single_version && version != run_version && version != shared_heads_version;
 }
 
@@ -278,7 +273,7 @@ bool run_reader::read_item(std::string_view bytes, run_item& item) {
   item.at.shard = static_cast<shard_id>(shard);
   item.terms.level = static_cast<mqtt::qos>(level);
   item.terms.subscription_ids = subscription_ids_;
-  if (item.where == body_place::inside) {
+  if (shared_heads_ && item.where == body_place::inside) {
     if (has_head(item.body))
       head_ = item.body;
     else

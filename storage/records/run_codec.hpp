@@ -68,6 +68,7 @@ class run_reader {
   wire::fields fields_;
   std::string_view single_;  // of version 1: all of it
   std::string_view head_;    // the latest body that says its own
+  bool shared_heads_ = false;
   std::vector<std::uint32_t> subscription_ids_;
   bool damaged_ = false;
 };

@@ -290,6 +290,21 @@ TEST_CASE("a body without a head before it is damaged", "[store][codec]") {
   CHECK(record::check_run(bytes, static_cast<shard_id>(0), counted) == 0);
 }
 
+TEST_CASE("a body without a head is damaged in a run where each has its own", "[store][codec]") {
+  std::string bytes;
+  record::begin_run(record::heads::each, bytes);
+  record::append_item({}, *said("t", "y"), bytes);
+  record::append_item({}, *said("t", "z"), bytes, false);
+  record::run_reader reader(bytes);
+  record::run_item item;
+  REQUIRE(reader.next(item));
+  CHECK(record::body_of(item));
+  REQUIRE(reader.next(item));
+  CHECK_FALSE(record::body_of(item));
+  bool counted = false;
+  CHECK(record::check_run(bytes, static_cast<shard_id>(0), counted) == 0);
+}
+
 TEST_CASE("an entry of layout 1 is a run of one", "[store][codec]") {
   stored::owed_record old;
   old.set_version(1);

@@ -117,6 +117,16 @@ TEST_CASE("what messages of a transaction have in common is written once", "[sto
   CHECK(sizes[1] + 14 * topic.size() < sizes[0]);
 }
 
+TEST_CASE("heads that are to be shared too late are not", "[store][runs]") {
+  memory_store m;
+  transaction writes;
+  writes.owe(reader_of_all, terms_of(), *text("t", "0"), {log_shard, 1});
+  writes.share_heads();
+  writes.owe(reader_of_all, terms_of(), *text("t", "1"), {log_shard, 2});
+  m.commit(std::move(writes));
+  CHECK(numbers(m.owed(reader_of_all)) == std::vector<int>{0, 1});
+}
+
 TEST_CASE("only what was not settled comes again after the process died", "[store][runs]") {
   const temporary_directory place;
   const auto remains = place.path + "/remains";
