@@ -5,7 +5,7 @@ import time
 
 import pytest
 from wire.node import wait_for
-from wire.packets import V311, Will, publish, pubcomp, pubrec, pubrel
+from wire.packets import V311, Will, puback, publish, pubcomp, pubrec, pubrel
 
 pytestmark = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL],
                                      ids=["SIGTERM", "SIGKILL"])
@@ -59,6 +59,33 @@ def test_sessions_queues_and_retained_messages(start_node, number):
     reader.subscribe("kept", "removed")
     reader.receive(publish("kept", "retained", retain=True))
     reader.expect_nothing()
+
+
+def test_what_a_burst_has_in_common_is_written_once(start_node, number):
+    """Topics and properties of one publisher's messages, and all of them come back with each."""
+    node = start_node()
+    reader = durable(node, "reader")
+    reader.subscribe(("#", 1))
+    reader.disconnect()
+    writer = node.connect("writer")
+    topics = ["one/" + "x" * 300, "two/" + "y" * 300]
+    sent = [publish(topics[count // 10 % 2], f"{count}", qos=1, id=count + 1, content_type="t" * 100)
+            for count in range(100)]
+    writer.send(*sent)
+    for each in sent:
+        writer.await_packet(puback(each.id))
+    written = sum(file.stat().st_size for file in (node.folder / "data").rglob("*.log"))
+    assert 0 < written < 100 * 400 / 2
+    node.restart(number)
+    reader = resumed(node, "reader")
+    got = []
+    for _ in sent:
+        got.append(reader.next_packet())
+        reader.acknowledge(got[-1])
+        assert got[-1].property("content_type") == "t" * 100
+    for topic in topics:
+        assert [m.payload for m in got if m.topic == topic] == [
+            p.payload for p in sent if p.topic == topic]
 
 
 def test_qos_2_goes_on_where_it_was(start_node, number):
